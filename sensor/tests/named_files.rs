@@ -159,6 +159,7 @@ const TABLE: &[(&str, &str, Use)] = &[
     ("log.dns", "[log]\ndns = 'FILE'", Written),
     ("intake.state_file", "[intake]\nstate_file = 'FILE'", Written),
     ("ipfix_file.directory", "[ipfix_file]\ndirectory = 'FILE'", Directory),
+    ("store.folder", "[store]\nfolder = 'FILE'", Directory),
     ("hits.spool", "[[hits]]\nurl = 'syslog+tcp://h'\nspool = 'FILE'", Directory),
 ];
 

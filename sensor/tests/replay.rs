@@ -146,6 +146,36 @@ fn a_collector_that_takes_nothing_is_an_error() {
     assert!(stderr.contains(&format!("not all flow records reached {url}")), "{stderr}");
 }
 
+/// The store of a configuration is that of the agent: a replay writes to one where a flag says so, and then all that was read is there.
+#[test]
+fn what_is_replayed_is_stored_where_a_flag_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let [capture, of_agent, own, config] =
+        ["made.pcap", "agent", "own", "sensor.toml"].map(|name| directory.path().join(name));
+    write_capture(&capture);
+    let text = format!(
+        "[policies]\npaths = ['stock']\n[store]\nfolder = '{}'\nretention.age = '10m'\n",
+        of_agent.display()
+    );
+    fs::write(&config, text).unwrap();
+    let (config, store) = (config.to_str().unwrap(), own.to_str().unwrap());
+    let output = replay(&["--config", config, "--print", "flows"], &[capture.clone()]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!of_agent.exists());
+    let printed = flows(&output).len() as u64;
+    let arguments = ["--config", config, "--print", "none", "--store", store];
+    let output = replay(&arguments, &[capture]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(!of_agent.exists());
+    let library = sensor_store::library::Library::open(&own).unwrap();
+    let holdings = library.holdings(0, u64::MAX).unwrap();
+    let sealed: u64 = holdings.segments.iter().map(|own| own.rows()).sum();
+    let journaled: u64 = holdings.journals.iter().map(|own| own.rows()).sum();
+    assert_eq!(sealed + journaled, printed);
+    assert!(stderr.contains(&format!("store {store}: {printed} flow records sent, 0 not sent")));
+}
+
 fn corpus() -> Option<Vec<PathBuf>> {
     let traffic = corpora::folder("traffic")?;
     let files = corpora::files_below(&traffic);

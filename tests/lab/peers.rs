@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a peer may take to start or stop; on an emulated machine that is long.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// True if `program` is installed. Else says what is skipped; under `CI=true` its absence is a failure.
 #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]

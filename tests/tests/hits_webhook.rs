@@ -4,8 +4,8 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use sensor::export::{
-    hits::options::{Credentials, Destination, OutputOptions, SpoolOptions, WebhookOptions},
-    net::tls::TlsOptions,
+    hits::options::{Destination, OutputOptions, SpoolOptions, WebhookOptions},
+    net::{http::Credentials, tls::TlsOptions},
 };
 use tests::{
     export::{DEADLINE, SHORT_DEADLINE},

@@ -180,6 +180,7 @@ fn configuration(directory: &Path, more: &str) -> String {
          [engine]\nthreads = 2\n\
          [[collector]]\nurl = 'udp://127.0.0.1:9'\n\
          [ipfix_file]\ndirectory = '{place}/out/ipfix'\n\
+         [store]\nfolder = '{place}/out/store'\n\
          [intake]\nreceive_buffer = '32MiB'\nstate_file = '{place}/out/state'\n\
          [[hits]]\nurl = 'file://{place}/out/hits.json'\n\
          [control]\nsocket = '{place}/run/control'\n\
@@ -199,7 +200,7 @@ fn has_landlock() -> bool {
 }
 
 /// What threads may have, by name, where nothing is listened to below port 1024 and nothing forwarded.
-const TABLE: [(&str, u64); 12] = [
+const TABLE: [(&str, u64); 14] = [
     ("sensor", BPF | NET_ADMIN),
     ("tokio-rt-worker", NET_ADMIN),
     ("drain", BPF),
@@ -212,6 +213,8 @@ const TABLE: [(&str, u64); 12] = [
     ("intake-0", 0),
     ("intake-state", 0),
     ("intake-streams", 0),
+    ("store-append", 0),
+    ("store-keep", 0),
 ];
 
 fn check_threads(site: &Site, may_bound: bool) -> Result<()> {

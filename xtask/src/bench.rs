@@ -13,8 +13,8 @@ use crate::{
 const PACKAGES: [&str; 6] =
     ["sensor-core", "sensor-wire", "sensor-kernel", "sensor-store", "sensor", "tests"];
 
-/// The benchmark that has peers in Python.
-const PEERS: (&str, &str) = ("tests", "cloud");
+/// The benchmarks that have peers in Python.
+const PEERS: [(&str, &str); 2] = [("tests", "cloud"), ("sensor-store", "hunt")];
 
 /// `cargo xtask bench`.
 ///
@@ -35,7 +35,8 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, true)?;
-    let python = all.contains(&PEERS).then(|| setup::peers(workspace)).transpose();
+    let python =
+        all.iter().any(|own| PEERS.contains(own)).then(|| setup::peers(workspace)).transpose();
     let python = python.unwrap_or_else(|fault| {
         println!("without peers in Python: {fault:#}");
         None

@@ -1,4 +1,4 @@
-//! Stages in a process beside this one, of the processor time that nobody else wants: the labs wait more than they compute,
+//! Stages in a process beside this one, of the processor time that is left over: the labs wait more than they compute,
 //! and virtual machines do nothing but compute.
 
 use std::{
@@ -25,9 +25,9 @@ impl Beside {
     pub fn start(workspace: &Workspace, stages: &[&str]) -> Result<Self> {
         let log = workspace.target("beside.log");
         let file = File::create(&log).with_context(|| format!("create {}", log.display()))?;
-        // Whatever else is ready to run goes first (sched(7), SCHED_IDLE).
-        let mut command = Command::new("chrt");
-        command.args(["--idle", "0"]).arg(std::env::current_exe()?).arg("test").args(stages);
+        // Whatever else is ready to run goes first, but for a tenth: a machine that gets nothing for seconds would see its connections time out.
+        let mut command = Command::new("nice");
+        command.args(["-n", "10"]).arg(std::env::current_exe()?).arg("test").args(stages);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
         Ok(Self { child, log })

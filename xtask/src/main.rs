@@ -117,6 +117,14 @@ enum Scene {
         #[arg(long, default_value_t = 30)]
         patience: u64,
     },
+    /// Make a store with millions of flows of two days, and find three incidents in it; no root, no network
+    ///
+    /// The store stays in target/demo-hunt. Fails if an incident is not found.
+    Hunt {
+        /// How many flows
+        #[arg(long, default_value_t = 5_000_000)]
+        records: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -145,6 +153,9 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Run { arguments } => return run::run(&workspace, &arguments),
         Verb::Demo { scene: Some(Scene::Cloud { patience }), .. } => {
             return demo::cloud::run(&workspace, Duration::from_secs(patience));
+        }
+        Verb::Demo { scene: Some(Scene::Hunt { records }), .. } => {
+            return demo::hunt::run(&workspace, records);
         }
         Verb::Demo { scene: None, duration, flows } => {
             return demo::run(&workspace, duration, flows);

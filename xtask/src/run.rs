@@ -1,10 +1,11 @@
 //! Builds the agent and becomes it. Whoever tries it out wants to see what it finds, so that without words to the contrary
-//! it asks the stock library of every flow, and prints flows and hits. `sensor run` itself does neither: a service or a
+//! it asks the stock library of every flow, prints flows and hits, and keeps both in `target/store`. `sensor run` itself does neither: a service or a
 //! pipe gets what it asks for.
 
 use std::{
     ffi::OsString,
     os::unix::process::CommandExt,
+    path::Path,
     process::{Command, ExitCode},
 };
 
@@ -12,8 +13,9 @@ use anyhow::{Context, Result};
 
 use crate::{build, process, workspace::Workspace};
 
-/// Flags that are added, unless the user gives the same flag.
+/// Flags that are added, unless the user gives the same flag; and the one of the store, whose folder is that of the build.
 const DEFAULTS: [(&str, &str); 2] = [("--policies", "stock"), ("--print", "flows,hits")];
+const STORE: &str = "--store";
 
 /// Who gives a configuration file has everything said there.
 const CONFIG: &str = "--config";
@@ -24,7 +26,7 @@ const CONFIG: &str = "--config";
 /// When something is missing, does not compile or does not start.
 pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
     let mut command = Command::new(workspace.target("release/sensor"));
-    command.arg("run").args(with_defaults(arguments));
+    command.arg("run").args(with_defaults(arguments, &workspace.target("store")));
     if !process::is_root() {
         eprintln!(
             "error: capturing interfaces needs root; build as your user, then run as root:\n  \
@@ -41,15 +43,16 @@ pub fn run(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitCode> {
 }
 
 /// What `sensor run` is given: the defaults that `arguments` leave open, then `arguments`.
-fn with_defaults(arguments: &[OsString]) -> Vec<OsString> {
+fn with_defaults(arguments: &[OsString], store: &Path) -> Vec<OsString> {
     let given = |flag: &str| {
         arguments.iter().filter_map(|argument| argument.to_str()).any(|argument| {
             argument.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
         })
     };
-    let open = DEFAULTS.iter().filter(|(flag, _)| !given(flag) && !given(CONFIG));
-    let mut all: Vec<OsString> =
-        open.flat_map(|(flag, value)| [flag, value]).map(OsString::from).collect();
+    let defaults = DEFAULTS.map(|(flag, value)| (flag, OsString::from(value)));
+    let defaults = defaults.into_iter().chain([(STORE, store.into())]);
+    let open = defaults.filter(|(flag, _)| !given(flag) && !given(CONFIG));
+    let mut all: Vec<OsString> = open.flat_map(|(flag, value)| [flag.into(), value]).collect();
     all.extend_from_slice(arguments);
     all
 }
@@ -60,20 +63,26 @@ mod tests {
 
     fn given(line: &str) -> String {
         let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        with_defaults(&arguments).join(" ".as_ref()).into_string().unwrap()
+        with_defaults(&arguments, Path::new("/t/store")).join(" ".as_ref()).into_string().unwrap()
     }
 
     #[test]
     fn a_newcomer_gets_the_stock_library_flows_and_hits() {
-        assert_eq!(given(""), "--policies stock --print flows,hits");
-        assert_eq!(given("-i eth0"), "--policies stock --print flows,hits -i eth0");
+        assert_eq!(given(""), "--policies stock --print flows,hits --store /t/store");
+        assert_eq!(
+            given("-i eth0"),
+            "--policies stock --print flows,hits --store /t/store -i eth0"
+        );
     }
 
     #[test]
     fn what_the_user_says_holds() {
-        assert_eq!(given("--print hits"), "--policies stock --print hits");
-        assert_eq!(given("--policies mine"), "--print flows,hits --policies mine");
-        assert_eq!(given("--policies=mine --print=none"), "--policies=mine --print=none");
+        assert_eq!(given("--print hits"), "--policies stock --store /t/store --print hits");
+        assert_eq!(given("--policies mine"), "--print flows,hits --store /t/store --policies mine");
+        assert_eq!(
+            given("--policies=mine --print=none --store=mine"),
+            "--policies=mine --print=none --store=mine"
+        );
         assert_eq!(given("--config f.toml"), "--config f.toml");
     }
 }

@@ -53,7 +53,7 @@ const QUERIES: &str = "SENSOR_SQL_QUERIES";
 pub enum Name {
     /// Unit, golden and property tests
     Host,
-    /// The fuzz targets compile
+    /// The fuzz targets, each over its seeds and changes of these
     Fuzz,
     /// Labs in network namespaces (root)
     Labs,
@@ -174,7 +174,7 @@ fn require_root(stage: &str) -> Result<()> {
 
 fn fuzz_targets(workspace: &Workspace) -> Result<()> {
     setup::programs(&[Need::Fuzz])?;
-    fuzz::check(workspace)
+    fuzz::replay(workspace)
 }
 
 /// `beside` is done when all is built.

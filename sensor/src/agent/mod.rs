@@ -4,7 +4,7 @@
 //!   files are read.
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
 //!   [`mode`]: what is different about files; `end`: the same for both.
-//! * [`replay`]: capture files; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
+//! * [`replay`]: capture files; [`records`]: the flows in files of any kind, for questions about them; [`stored`]: policies asked of stored flows; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
 //!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files, and while they come; [`ingest`]: those that are pushed.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`web`]: what HTTP servers share. [`reconfigure`]: reloads.
@@ -28,11 +28,13 @@ pub mod plant;
 pub mod privilege;
 pub mod progress;
 pub mod reconfigure;
+pub mod records;
 pub mod replay;
 pub mod run;
 pub mod service;
 pub mod status;
 pub mod stock;
+pub mod stored;
 pub mod text;
 #[expect(clippy::disallowed_types, reason = "edge: sockets")]
 pub mod web;

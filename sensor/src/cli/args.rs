@@ -24,6 +24,7 @@ Exit codes:
   0   success
   64  invalid command line or configuration
   69  the kernel lacks a required feature
+  75  the answer is partial (hunt, store)
   77  permission denied
   1   any other error";
 
@@ -173,6 +174,10 @@ pub struct FlowArgs {
     /// Write IPFIX files (RFC 5655) into this directory
     #[arg(long, help_heading = "Destinations", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub ipfix_file: Option<PathBuf>,
+
+    /// Keep flow records and hits in this folder, to search them later
+    #[arg(long, help_heading = "Destinations", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
 
     /// Print and export only flows that match this NQL query
     #[arg(long, help_heading = "Destinations", value_name = "QUERY")]
@@ -329,7 +334,7 @@ impl FlowArgs {
     pub fn has_outputs(&self) -> bool {
         let sinks =
             !self.collector.is_empty() || self.ipfix_file.is_some() || self.flow_log.is_some();
-        let sinks = sinks || self.dns_log.is_some();
+        let sinks = sinks || self.dns_log.is_some() || self.store.is_some();
         sinks || !self.print.is_empty()
     }
 
@@ -359,6 +364,7 @@ impl FlowArgs {
             observation_domain: self.observation_domain,
             collectors: self.collector.clone(),
             ipfix_file: self.ipfix_file.clone(),
+            store: self.store.clone(),
             policies: self.policies.clone(),
             lenient: self.lenient,
             print_flows,
@@ -410,7 +416,7 @@ mod tests {
     fn every_flag_of_run() {
         let run = run(
             "--config f.toml -i eth0 --interface eth1 --collector udp://a:1 --collector tcp://b:2 \
-             --ipfix-file dir --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
+             --ipfix-file dir --store kept --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
              --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --dns-log dns.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
              --forward udp://c:2055 --keep-source --log-format json",
@@ -433,6 +439,7 @@ mod tests {
                 observation_domain: Some(7),
                 collectors: vec!["udp://a:1".to_owned(), "tcp://b:2".to_owned()],
                 ipfix_file: Some(PathBuf::from("dir")),
+                store: Some(PathBuf::from("kept")),
                 policies: vec![PathBuf::from("stock"), PathBuf::from("mine")],
                 lenient: true,
                 print_flows: Some(false),

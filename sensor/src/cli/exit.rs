@@ -4,6 +4,7 @@ use std::{error::Error, io, process::ExitCode};
 
 use sensor_core::diagnostic::{Finding, Findings, Theme};
 use sensor_kernel::error::{ErrorKind, KernelError};
+use sensor_store::error::Error as StoreError;
 
 use crate::{
     agent::{
@@ -14,7 +15,7 @@ use crate::{
         control::SocketError,
         inspect::{
             NamedFaults,
-            policies::{PolicyFaults, UnreadablePolicies},
+            policies::{PolicyFaults, UnknownPolicy, UnreadablePolicies},
         },
         privilege::sandbox::SandboxError,
     },
@@ -32,6 +33,8 @@ pub enum Exit {
     Usage = 64,
     /// The kernel lacks what is asked for.
     Kernel = 69,
+    /// There is an answer, and something is lacking.
+    Partial = 75,
     /// No permission.
     Permission = 77,
 }
@@ -126,7 +129,7 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
     if link.is::<SandboxError>() {
         return Some(Exit::Kernel);
     }
-    if link.is::<PolicyFaults>() || link.is::<NamedFaults>() {
+    if link.is::<PolicyFaults>() || link.is::<NamedFaults>() || link.is::<UnknownPolicy>() {
         return Some(Exit::Usage);
     }
     if let Some(SocketError::NoGroup { .. } | SocketError::Foreign { .. }) = link.downcast_ref() {
@@ -145,6 +148,11 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             }
             ConfigError::Faulty { .. } => Exit::Usage,
         });
+    }
+    if let Some(error) = link.downcast_ref::<StoreError>() {
+        // What a store says is wrong with it, or with whoever names it; else, what the system says.
+        return matches!(error, StoreError::Locked { .. } | StoreError::Newer { .. })
+            .then_some(Exit::Usage);
     }
     let error = link.downcast_ref::<io::Error>()?;
     match error.kind() {

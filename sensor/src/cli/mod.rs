@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod exit;
 pub mod fields;
 pub mod hits;
+pub mod hunt;
 pub mod kind;
 pub mod labels;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the pages")]
@@ -29,8 +30,10 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod shown;
+pub mod store;
 pub mod terminal;
 pub mod unpin;
+pub mod when;
 
 use self::{
     args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
@@ -39,10 +42,12 @@ use self::{
     decode::DecodeArgs,
     doctor::DoctorArgs,
     exit::Exit,
+    hunt::HuntArgs,
     labels::LabelsArgs,
     manual::ManualArgs,
     nql::NqlArgs,
     policy::PolicyArgs,
+    store::StoreArgs,
     terminal::TerminalArgs,
     unpin::UnpinArgs,
 };
@@ -94,6 +99,11 @@ pub enum Command {
     /// Show the flows in captured NetFlow, IPFIX and sFlow: one line each
     #[command(after_help = decode::EXAMPLES)]
     Decode(DecodeArgs),
+    /// Search stored flows: rows, largest groups, sums over time; also in captures and exports
+    #[command(after_help = hunt::EXAMPLES)]
+    Hunt(Box<HuntArgs>),
+    /// Show, verify and compact a flow store
+    Store(StoreArgs),
     /// List the fields of a flow: name, type, IPFIX element, meaning
     Fields(FieldsArgs),
     /// Show how the running sensor is doing; exit code 1 if it is not healthy
@@ -152,6 +162,8 @@ pub fn main(
         Command::Run(arguments) => run::run(arguments, object),
         Command::Replay(arguments) => replay::replay(arguments),
         Command::Decode(arguments) => decode::decode(arguments),
+        Command::Hunt(arguments) => hunt::hunt(arguments),
+        Command::Store(arguments) => store::store(arguments),
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Status(arguments) => control::status(arguments),
         Command::Tap(arguments) => control::tap(arguments),

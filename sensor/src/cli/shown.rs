@@ -118,14 +118,22 @@ pub fn no_flows(form: &FormArgs, top: &TopArgs, instead: &str) -> anyhow::Result
     }
 }
 
-fn count(text: &str) -> Result<usize, String> {
+/// A number of things, at least one.
+///
+/// # Errors
+/// It is none.
+pub fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),
     }
 }
 
-fn metric(name: &str) -> Result<Metric, String> {
+/// The metric of a name.
+///
+/// # Errors
+/// What to write in its place.
+pub fn metric(name: &str) -> Result<Metric, String> {
     let known = name.to_ascii_lowercase();
     Metric::ALL.into_iter().find(|metric| metric.name() == known).ok_or_else(|| {
         let all = Metric::ALL.map(Metric::name).join(", ");
@@ -137,7 +145,10 @@ fn metric(name: &str) -> Result<Metric, String> {
 }
 
 /// A name that stands there twice would be two columns or keys of one name.
-fn each_once<T: PartialEq>(
+///
+/// # Errors
+/// One does.
+pub fn each_once<T: PartialEq>(
     flag: &str,
     named: &[T],
     name: impl Fn(&T) -> String,

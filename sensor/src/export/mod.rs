@@ -9,6 +9,7 @@
 //! * [`clickhouse`]: flow records as rows of ClickHouse.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
+//! * [`store`]: the flow store.
 //! * [`thread`]: threads that are not waited for for ever.
 //! * [`log`]: JSON lines for machines, aligned lines for people.
 
@@ -22,4 +23,5 @@ pub mod net;
 pub mod queue;
 pub mod set;
 pub mod sink;
+pub mod store;
 pub mod thread;

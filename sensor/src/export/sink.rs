@@ -8,6 +8,7 @@ use sensor_wire::ipfix::encode::TemplateRefresh;
 use super::{
     account::Account,
     queue::{Load, Queue},
+    store::report::StoreReport,
 };
 use crate::clock;
 
@@ -68,6 +69,11 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
     /// Whether its receiver takes messages, and how many times it stopped doing so, or did not from the start; `None` where
     /// there is no connection.
     fn connection(&self) -> Option<(bool, u64)> {
+        None
+    }
+
+    /// How the flow store stands that it writes to; none elsewhere.
+    fn store(&self) -> Option<StoreReport> {
         None
     }
 

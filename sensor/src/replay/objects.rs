@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::{
     folders::{self, Found, Listing, Skipped, Why},
+    foreign,
     meter::Meter,
     open::{self, STDIN},
     seek,
@@ -32,8 +33,8 @@ pub enum ObjectError {
     #[error("cannot read {0}")]
     Read(String, #[source] io::Error),
     /// Nothing that is decoded begins so.
-    #[error("{0} is no cloud flow log that is known here ({known}); name its format with `--as`", known = formats())]
-    Format(String),
+    #[error("{0} is no cloud flow log that is known here ({known}); {1}", known = formats())]
+    Format(String, &'static str),
     /// Folders in which nothing was found that is decoded.
     #[error("{0} holds no cloud flow log that is known here ({known}); captures and exports in it must be named one by one", known = formats())]
     NoLog(String),
@@ -57,10 +58,11 @@ pub fn format(path: &Path) -> Option<Format> {
     if path == Path::new(STDIN) || !path.is_file() {
         return None;
     }
-    let mut begin = Vec::new();
-    let file = open::open(path, &Meter::default()).ok()?;
-    file.take(ENOUGH as u64).read_to_end(&mut begin).ok()?;
-    Format::detect(&begin)
+    let mut begin = vec![0; ENOUGH];
+    let mut file = open::open(path, &Meter::default()).ok()?;
+    // Also of one that cannot be read to its end.
+    let length = fill(&mut file, &mut begin).ok()?;
+    Format::detect(&begin[..length])
 }
 
 /// What objects tell.
@@ -152,7 +154,8 @@ impl Objects {
             if object.of_folder {
                 return Ok(self.skip(object, Why::Foreign));
             }
-            return Err(ObjectError::Format(shown));
+            let hint = foreign::hint(&piece[..length]).unwrap_or("name its format with `--as`");
+            return Err(ObjectError::Format(shown, hint));
         };
         self.count += 1;
         let flows = self.flows(format);
@@ -312,6 +315,10 @@ mod tests {
         let (rows, results) = read(std::slice::from_ref(&path));
         assert!(rows >= 1, "{rows}");
         assert_eq!(results, [Err(format!("cannot read {}", path.display()))]);
+        // Its format is known, however soon it ends.
+        assert_eq!(format(&path), Some(Format::Aws));
+        fs::write(&path, [&whole[..], b"garbage"].concat()).expect("a file");
+        assert_eq!(format(&path), Some(Format::Aws));
     }
 
     #[test]
@@ -326,6 +333,12 @@ mod tests {
             "{error}"
         );
         assert_eq!(format(&path), None);
+        fs::write(&path, "\u{feff}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())
+            .expect("a file");
+        let (_, results) = read(std::slice::from_ref(&path));
+        assert!(
+            results[0].as_ref().expect_err("no log").ends_with("makes text of it that is read")
+        );
         fs::write(&path, LINE).expect("a file");
         assert_eq!(format(&path), Some(Format::Aws));
     }

@@ -154,6 +154,12 @@ pub fn output_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Columns of the terminal where people read standard output; none where it is no terminal.
+pub fn output_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Lines of the log, as `tracing` writes them: one `write` each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Log;

@@ -7,12 +7,13 @@ use sensor_core::flow::{
     columns::{Absence, Column, StoredAt},
     mac,
 };
+pub use sensor_core::hunt::archive::Records;
 use sensor_wire::cloud::columnar::fault::Fault;
 
 use crate::{
     documents::{self, tables::Tables},
     error::Error,
-    layout::{Form, Item, companion, is_shaping, mark},
+    layout::{Form, Item, companion, is_of_profiles, is_shaping, mark},
 };
 
 /// Values, a row each.
@@ -92,18 +93,6 @@ pub trait Groups {
 
     /// What is wrong with an item of a group.
     fn fault(&self, group: usize, item: Item, fault: Fault) -> Error;
-}
-
-/// Records as they are read.
-#[derive(Clone, Debug)]
-pub struct Records {
-    /// The columns that were asked for, and those without which they would mean something else. Others have no rows, but for
-    /// `packets`, which is as long as the batch.
-    pub batch: FlowBatch,
-    /// When they were received; empty unless asked for.
-    pub received: Vec<u64>,
-    /// Their numbers; empty unless asked for.
-    pub sequence: Vec<u64>,
 }
 
 impl Values {
@@ -193,24 +182,63 @@ pub fn read(
     if let Some(labels) = documents::port_labels_of(&own.port_labels) {
         records.batch.port_labels = Arc::new(labels);
     }
+    records.batch.packets.resize(own.rows, 0);
+    read_items(groups, group, items, None, tables, &mut records)?;
+    Ok(records)
+}
+
+/// Reads items of a group: of all rows, or of those in `rows`, which ascend. `records` has that many.
+///
+/// # Errors
+/// Where they cannot be read.
+pub fn read_items(
+    groups: &impl Groups,
+    group: usize,
+    items: &[Item],
+    rows: Option<&[u32]>,
+    tables: &Tables,
+    records: &mut Records,
+) -> Result<(), Error> {
     let along = items.iter().filter_map(|item| companion(*item));
     for item in items.iter().copied().chain(along.filter(|item| !items.contains(item))) {
-        read_item(groups, group, item, tables, &mut records)?;
+        read_item(groups, group, item, rows, tables, records)?;
     }
     let batch = &mut records.batch;
-    batch.packets.resize(own.rows, 0);
-    batch.profiles = tables.profiles.clone();
+    // Where addresses were looked up anew, their profiles are in another table.
+    if items.iter().any(|item| is_of_profiles(*item)) {
+        batch.profiles = tables.profiles.clone();
+    }
     batch.points = tables.points.clone();
     batch.properties = tables.properties.clone();
     batch.label_sets = tables.labels.clone();
     batch.tag_sets = tables.tags();
-    Ok(records)
+    Ok(())
+}
+
+impl Cells {
+    /// Those of some rows.
+    fn of_rows(self, rows: Option<&[u32]>) -> Self {
+        fn own<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|row| values[*row as usize]).collect()
+        }
+        let Some(rows) = rows else { return self };
+        Self {
+            values: match self.values {
+                Values::U32(values) => Values::U32(own(&values, rows)),
+                Values::U64(values) => Values::U64(own(&values, rows)),
+                Values::U128(values) => Values::U128(own(&values, rows)),
+            },
+            told: self.told.map(|told| own(&told, rows)),
+            documents: self.documents,
+        }
+    }
 }
 
 fn read_item(
     groups: &impl Groups,
     group: usize,
     item: Item,
+    rows: Option<&[u32]>,
     tables: &Tables,
     records: &mut Records,
 ) -> Result<(), Error> {
@@ -218,18 +246,22 @@ fn read_item(
     let told = groups.told(group, item);
     let column = match item {
         Item::Sequence => {
-            records.sequence = u64s(groups.cells(group, item)?.values);
+            records.sequence = u64s(groups.cells(group, item)?.of_rows(rows).values);
             return Ok(());
         }
         Item::Received => {
-            records.received = u64s(groups.cells(group, item)?.values);
+            records.received = u64s(groups.cells(group, item)?.of_rows(rows).values);
             if own.whole & Column::Received.bit() != 0 {
                 records.batch.received.clone_from(&records.received);
             }
             return Ok(());
         }
         Item::Source | Item::Destination => {
-            put_addresses(&mut records.batch.addresses, item, groups.cells(group, item)?.values);
+            put_addresses(
+                &mut records.batch.addresses,
+                item,
+                groups.cells(group, item)?.of_rows(rows).values,
+            );
             return Ok(());
         }
         Item::Column(column) => column,
@@ -245,14 +277,14 @@ fn read_item(
             batch.untold |= column.bit();
         }
         let cells = Cells {
-            values: Values::U64(vec![mark.unwrap_or(0); own.rows]),
+            values: Values::U64(vec![mark.unwrap_or(0); rows.map_or(own.rows, <[u32]>::len)]),
             told: None,
             documents: Dictionary::new(),
         };
         put(batch, column, cells);
         return Ok(());
     }
-    let mut cells = groups.cells(group, item)?;
+    let mut cells = groups.cells(group, item)?.of_rows(rows);
     if let Some(told) = cells.told.take() {
         let Some(mark) = mark else {
             let what = "rows that do not tell it beside others that do".to_owned();

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 
 use crate::{
     error::Error,
-    names::{DAMAGED, SegmentName, UNFINISHED, is_folder, journal, journal_of},
+    names::{DAMAGED, ENDING, SegmentName, UNFINISHED, is_folder, journal, journal_of},
 };
 
 /// The format of folders.
@@ -19,6 +19,8 @@ pub const FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "format";
 /// The file that the writer locks.
 const LOCK_FILE: &str = "lock";
+/// The file that says which numbers were given, once those that had the highest are gone.
+const SEQUENCE_FILE: &str = "sequence";
 
 /// The folder of a store.
 #[derive(Clone, Debug)]
@@ -48,17 +50,26 @@ impl Folder {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let file = options.open(&path).map_err(Error::system("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(Error::Locked { path: self.path.clone() });
-            }
-            Err(error) => return Err(Error::system("lock", &path)(error.into())),
+        if !is_free(&file).map_err(Error::system("lock", &path))? {
+            return Err(Error::Locked { path: self.path.clone() });
         }
         if !self.check_format()? {
             self.write_format()?;
         }
         Ok(Lock { _file: file })
+    }
+
+    /// Whether nobody writes there now; makes nothing.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn has_no_writer(&self) -> Result<bool, Error> {
+        let path = self.path.join(LOCK_FILE);
+        match File::open(&path) {
+            Ok(file) => is_free(&file).map_err(Error::system("lock", &path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(Error::system("open", &path)(error)),
+        }
     }
 
     /// Whether the folder says its format.
@@ -79,12 +90,40 @@ impl Folder {
     }
 
     fn write_format(&self) -> Result<(), Error> {
-        let unfinished = self.unfinished(FORMAT_FILE);
+        self.write_number(FORMAT_FILE, u64::from(FORMAT))
+    }
+
+    /// The number that comes behind all that were given up to when files were deleted; 0 where none was noted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn sequence(&self) -> Result<u64, Error> {
+        let path = self.path.join(SEQUENCE_FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map_err(|_| {
+                let why = "it is not a number; delete the file if the store may number anew";
+                Error::system("read", &path)(io::Error::new(io::ErrorKind::InvalidData, why))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(Error::system("read", &path)(error)),
+        }
+    }
+
+    /// Notes the number that comes behind all that were given.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn note_sequence(&self, next: u64) -> Result<(), Error> {
+        self.write_number(SEQUENCE_FILE, next)
+    }
+
+    fn write_number(&self, name: &str, number: u64) -> Result<(), Error> {
+        let unfinished = self.unfinished(name);
         let write = || {
             let mut file = File::create(&unfinished)?;
-            file.write_all(format!("{FORMAT}\n").as_bytes())?;
+            file.write_all(format!("{number}\n").as_bytes())?;
             file.sync_all()?;
-            fs::rename(&unfinished, self.path.join(FORMAT_FILE))?;
+            fs::rename(&unfinished, self.path.join(name))?;
             sync(&self.path)
         };
         write().map_err(Error::system("write", &unfinished))
@@ -110,6 +149,14 @@ impl Folder {
         self.path.join(journal(first))
     }
 
+    /// The names in it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn entries(&self) -> Result<Vec<String>, Error> {
+        entries(&self.path)
+    }
+
     /// The journals, by the number of their first record, ascending.
     ///
     /// # Errors
@@ -126,13 +173,21 @@ impl Folder {
     /// # Errors
     /// When the folder or one in it cannot be read.
     pub fn segments(&self) -> Result<Vec<(SegmentName, u64)>, Error> {
+        self.files(ENDING)
+    }
+
+    /// The files of this ending whose names say which records they have, and their octets.
+    ///
+    /// # Errors
+    /// When the folder or one in it cannot be read.
+    pub fn files(&self, ending: &str) -> Result<Vec<(SegmentName, u64)>, Error> {
         let mut all = Vec::new();
         for day in entries(&self.path)?.iter().filter(|name| name.len() > 2 && is_folder(name)) {
             let day = self.path.join(day);
             for hour in entries(&day)?.iter().filter(|name| is_folder(name)) {
                 let hour = day.join(hour);
                 for name in entries(&hour)? {
-                    let Ok(own) = name.parse::<SegmentName>() else { continue };
+                    let Some(own) = SegmentName::with_ending(&name, ending) else { continue };
                     // One that is deleted meanwhile is none.
                     if let Ok(metadata) = fs::metadata(hour.join(name)) {
                         all.push((own, metadata.len()));
@@ -141,6 +196,36 @@ impl Folder {
             }
         }
         Ok(all)
+    }
+
+    /// Files that were put aside, and their octets, by their path in the folder.
+    ///
+    /// # Errors
+    /// When the folder or one in it cannot be read.
+    pub fn damaged(&self) -> Result<Vec<(PathBuf, u64)>, Error> {
+        let mut folders = vec![self.path.clone()];
+        let mut all = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for name in entries(&folder)? {
+                let path = folder.join(&name);
+                if is_folder(&name) {
+                    folders.push(path);
+                } else if name.ends_with(DAMAGED)
+                    && let Ok(metadata) = fs::metadata(&path)
+                {
+                    all.push((path, metadata.len()));
+                }
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Whether a process writes there now.
+    pub fn has_writer(&self) -> bool {
+        let Ok(file) = File::open(self.path.join(LOCK_FILE)) else { return false };
+        // Given back with the file.
+        flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
     /// Deletes what was being written when a process ended; says how many files that were.
@@ -161,7 +246,14 @@ impl Folder {
     /// # Errors
     /// When the system cannot.
     pub fn publish(&self, unfinished: &Path, name: &SegmentName) -> Result<(), Error> {
-        let path = self.segment(name);
+        self.publish_at(unfinished, &self.segment(name))
+    }
+
+    /// As [`Self::publish`], at a path in the folder of an hour.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn publish_at(&self, unfinished: &Path, path: &Path) -> Result<(), Error> {
         let publish = || {
             let hour = path.parent().unwrap_or(&self.path);
             let day = hour.parent().unwrap_or(&self.path);
@@ -170,10 +262,10 @@ impl Folder {
                 sync(&self.path)?;
                 sync(day)?;
             }
-            fs::rename(unfinished, &path)?;
+            fs::rename(unfinished, path)?;
             sync(hour)
         };
-        publish().map_err(Error::system("make", &path))
+        publish().map_err(Error::system("make", path))
     }
 
     /// Deletes a file, and the folders that have nothing in them any more. One that is not there is no error.
@@ -217,6 +309,15 @@ impl Folder {
         let of =
             of.map_err(|error| Error::system("look at the disk of", &self.path)(error.into()))?;
         Ok(of.f_bavail.saturating_mul(of.f_frsize))
+    }
+}
+
+/// Locks a file; false where another process has.
+fn is_free(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -213,6 +213,11 @@ pub fn is_shaping(column: Column) -> bool {
     column == Column::DestinationVlan
 }
 
+/// Whether its values are profiles of addresses.
+pub fn is_of_profiles(item: Item) -> bool {
+    matches!(item.form(), Form::Document(Table::Profiles))
+}
+
 /// What has to be read along with an item, so that it means the same.
 pub fn companion(item: Item) -> Option<Item> {
     match item {

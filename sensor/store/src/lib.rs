@@ -3,8 +3,10 @@
 //! Records go into a [`journal`] first, so that a crash takes no more than the last second of them. Of a journal that is full or old
 //! enough a Parquet file is made, a [`segment`]: DuckDB, ClickHouse, Spark and whatever else reads Parquet can read it too.
 //!
-//! * [`store`]: the two halves of a store that is written to. [`library`]: one that is read. [`accounts`]: what became of each record.
-//! * [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
+//! * [`store`]: a store that is written to, of two halves: [`appender`] and [`keeper`]. [`library`]: one that is read.
+//!   [`accounts`]: what became of each record. [`figures`]: what there is.
+//! * [`archive`]: what is read, for questions. [`bounds`]: what is known before.
+//! * [`hits`]: hits beside the records. [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
 //! * [`layout`]: what is stored of a record, and how that is called. [`documents`]: what is JSON in files and a table in memory.
 //! * [`rows`]: records for data bases that have the same columns.
 //! * [`frame`]: the layout of journals. [`encode`]: the pages of files. [`cells`]: what is read of either.
@@ -13,13 +15,19 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod accounts;
+pub mod appender;
+pub mod archive;
+pub mod bounds;
 pub mod cells;
 pub mod documents;
 pub mod encode;
 pub mod error;
+pub mod figures;
 pub mod folder;
 pub mod frame;
+pub mod hits;
 pub mod journal;
+pub mod keeper;
 pub mod layout;
 pub mod library;
 pub mod names;

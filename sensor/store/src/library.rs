@@ -37,6 +37,11 @@ impl Library {
         Ok(Self { folder })
     }
 
+    /// One that has nothing.
+    pub(crate) fn none() -> Self {
+        Self { folder: Folder::new(Path::new("")) }
+    }
+
     /// What may have records that were received from `from` on and before `to`, milliseconds since the epoch.
     ///
     /// # Errors
@@ -64,6 +69,15 @@ impl Library {
         let mut segments: Vec<_> = all.into_iter().filter(wanted).collect();
         segments.sort_unstable();
         Ok(Holdings { segments, journals })
+    }
+
+    /// The file that has all records of another, which is not there any more; none where they have expired.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn holder(&self, gone: &SegmentName) -> Result<Option<SegmentName>, Error> {
+        let mut all = self.folder.segments()?.into_iter().map(|(name, _)| name);
+        Ok(all.find(|name| name != gone && gone.is_inside(name)))
     }
 
     /// Opens a sealed file.

@@ -28,7 +28,7 @@ pub struct SegmentName {
 }
 
 /// What the file ends with.
-const ENDING: &str = ".parquet";
+pub const ENDING: &str = ".parquet";
 /// What is added while a file is being written.
 pub const UNFINISHED: &str = ".tmp";
 /// What is added when a file turned out to be damaged.
@@ -60,14 +60,35 @@ impl SegmentName {
 
     /// Where it is in the folder of the store.
     pub fn path(&self) -> PathBuf {
-        folder(self.from).join(self.to_string())
+        self.path_ending(ENDING)
+    }
+
+    /// The same of a file with another ending.
+    pub fn path_ending(&self, ending: &str) -> PathBuf {
+        folder(self.from).join(format!("{}{ending}", self.numbers()))
+    }
+
+    /// What the name of a file with this ending says; none where it is no such name.
+    pub fn with_ending(name: &str, ending: &str) -> Option<Self> {
+        let mut parts = name.strip_suffix(ending)?.split('-').map(|part| {
+            let is_number = !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
+            is_number.then_some(part)?.parse::<u64>().ok()
+        });
+        let mut next = || parts.next().flatten();
+        let own = Self { first: next()?, last: next()?, from: next()?, to: next()? };
+        let is_sound = own.first <= own.last && own.last < u64::MAX && own.from <= own.to;
+        (is_sound && parts.next().is_none()).then_some(own)
+    }
+
+    fn numbers(&self) -> String {
+        let Self { first, last, from, to } = self;
+        format!("{first:016}-{last:016}-{from:013}-{to:013}")
     }
 }
 
 impl fmt::Display for SegmentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first, last, from, to } = self;
-        write!(f, "{first:016}-{last:016}-{from:013}-{to:013}{ENDING}")
+        write!(f, "{}{ENDING}", self.numbers())
     }
 }
 
@@ -75,15 +96,7 @@ impl FromStr for SegmentName {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        let numbers = name.strip_suffix(ENDING).ok_or(())?;
-        let mut parts = numbers.split('-').map(|part| {
-            let is_number = !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
-            is_number.then_some(part)?.parse::<u64>().ok()
-        });
-        let mut next = || parts.next().flatten().ok_or(());
-        let own = Self { first: next()?, last: next()?, from: next()?, to: next()? };
-        let is_sound = own.first <= own.last && own.last < u64::MAX && own.from <= own.to;
-        if is_sound && parts.next().is_none() { Ok(own) } else { Err(()) }
+        Self::with_ending(name, ENDING).ok_or(())
     }
 }
 

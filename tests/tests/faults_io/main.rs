@@ -11,3 +11,4 @@ mod ports;
 mod receiver;
 mod replaced;
 mod site;
+mod store;

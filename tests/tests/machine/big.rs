@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use socket2::Type;
 use tests::{
     agent::{Agent, sum},
-    peers::wait_until,
+    peers::{PATIENCE, wait_until},
 };
 
 use crate::{
@@ -26,8 +26,6 @@ use crate::{
 
 const PORT: u16 = 7201;
 const STREAM: usize = 6_000_000;
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// More than the length field of IPv4 can say.
 const LIMIT: usize = 0xffff;

@@ -1,11 +1,11 @@
 //! Frames made by hand between two Ethernet devices, for what no device here makes: they must arrive octet by octet, with
 //! the tag that the kernel keeps beside the frame put back.
 
-use std::{io, mem::MaybeUninit, os::fd::AsRawFd, time::Duration};
+use std::{io, mem::MaybeUninit, os::fd::AsRawFd};
 
 use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
-use tests::{fixtures::build, frames, netns::Netns};
+use tests::{fixtures::build, frames, netns::Netns, peers::PATIENCE};
 
 use crate::{
     network::index,
@@ -22,8 +22,6 @@ const MACS: usize = 12;
 
 /// Ethernet with a tag and two octets.
 const SHORTEST: usize = 20;
-
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `struct tpacket_auxdata` (linux/if_packet.h).
 #[repr(C)]

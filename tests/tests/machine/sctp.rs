@@ -4,11 +4,12 @@
 use std::{
     collections::BTreeMap,
     io::{Read, Write},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use socket2::{Socket, Type};
+
+use tests::peers::PATIENCE;
 
 use crate::{
     sys::set_option,
@@ -27,8 +28,6 @@ const ROUNDS: u32 = 3;
 
 /// Stream, number within the stream, and octets stand in front of each message.
 const HEADER: usize = 10;
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `struct sctp_sndinfo` (linux/sctp.h).
 #[repr(C)]

@@ -6,16 +6,13 @@
 use std::{
     io::{self, Read, Write},
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Protocol, Socket, Type};
-use tests::netns::Netns;
+use tests::{netns::Netns, peers::PATIENCE};
 
 use crate::{network::Path, sctp, sys::set_option};
-
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Ports that tell the kinds apart in flows: each is the destination of what is counted.
 pub const SINGLE: u16 = 7001;

@@ -8,6 +8,7 @@
 pub mod cloud;
 mod collector;
 mod hits;
+pub mod hunt;
 mod incidents;
 mod network;
 pub mod traffic;

@@ -21,10 +21,14 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
     let seeds = match target {
         "netflow" | "ipfix" | "raw" | "sflow" => exports(&corpora, target),
         "capture" => captures(&corpora).into_iter().map(|(_, file)| file).collect(),
+        "cloud" => clouds(&corpora),
         "cloud_json" => json(&corpora),
         "packet" => packets(&corpora),
+        "store" => changes(),
         "table" => tables(&corpora),
         "push" | "token" | "notification" | "state" => made(target),
+        "labels" => behind_an_octet(Path::new("xtask/src/demo/cloud/site")),
+        "policy" => behind_an_octet(Path::new("sensor/policies")),
         "nql" => queries(&corpora).into_iter().map(|query| format!("\0{query}").into()).collect(),
         "nql_evaluate" => queries(&corpora).into_iter().map(with_rows).collect(),
         _ => Vec::new(),
@@ -36,6 +40,16 @@ pub fn write(target: &str, folder: &Path) -> Result<usize> {
         written += 1;
     }
     Ok(written)
+}
+
+/// Changes of a journal and of a sealed file that the target makes itself: an octet somewhere, and all of it as it is.
+fn changes() -> Vec<Vec<u8>> {
+    let kinds = [2_u8, 3];
+    let places = (0..64_u16).map(|at| at * 97);
+    let changed = places.flat_map(|at| {
+        kinds.map(|kind| [&[kind][..], &at.to_le_bytes(), &[1 << (at % 8)]].concat())
+    });
+    kinds.map(|kind| vec![kind]).into_iter().chain(changed).collect()
 }
 
 /// The datagrams of each case that speaks the protocol, each behind its length.
@@ -84,6 +98,91 @@ fn made(target: &str) -> Vec<Vec<u8>> {
         ],
     };
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// Most seeds of a target that are changed, and how often each is.
+const CHANGED: usize = 24;
+const CHANGES: u64 = 6;
+
+/// Writes the seeds below `folder` into `into`, some of them also with octets changed, left out and doubled: always the same ones.
+/// Returns how many files these are.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write_changed(folder: &Path, into: &Path) -> Result<usize> {
+    if into.exists() {
+        fs::remove_dir_all(into).with_context(|| format!("empty {}", into.display()))?;
+    }
+    fs::create_dir_all(into).with_context(|| format!("make {}", into.display()))?;
+    let seeds = paths(folder)?;
+    let step = seeds.len().div_ceil(CHANGED).max(1);
+    let mut count = 0;
+    let mut write = |octets: &[u8]| {
+        let path = into.join(format!("input-{count}"));
+        count += 1;
+        fs::write(&path, octets).with_context(|| format!("write {}", path.display()))
+    };
+    for (number, path) in seeds.iter().enumerate() {
+        let seed = fs::read(path).with_context(|| format!("read {}", path.display()))?;
+        write(&seed)?;
+        if number % step != 0 {
+            continue;
+        }
+        for change in 0..CHANGES {
+            write(&changed(seed.clone(), number as u64 * CHANGES + change))?;
+        }
+    }
+    Ok(count)
+}
+
+/// A seed with a few changes, which follow from `number`.
+fn changed(mut octets: Vec<u8>, number: u64) -> Vec<u8> {
+    let mut state = number;
+    let mut random = |below: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    for _ in 0..=random(8) {
+        let at = random(octets.len());
+        let end = (at + 1 + random(16)).min(octets.len());
+        match random(4) {
+            0 => octets.truncate(at),
+            1 => drop(octets.drain(at..end)),
+            2 => {
+                let again = octets[at..end].to_vec();
+                drop(octets.splice(at..at, again));
+            }
+            _ => octets.iter_mut().skip(at).take(1).for_each(|octet| *octet = random(256) as u8),
+        }
+    }
+    octets
+}
+
+/// The files of a folder, in order.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn paths(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files of a folder, behind an octet that chooses their form.
+fn behind_an_octet(folder: &Path) -> Vec<Vec<u8>> {
+    let form = |path: &Path| u8::from(path.extension().is_some_and(|kind| kind == "json"));
+    let seed = |path: &PathBuf| Some([&[form(path)], &*fs::read(path).ok()?].concat());
+    files(folder).iter().filter_map(seed).collect()
+}
+
+/// Flow and query logs of clouds, behind what chooses the format by their content, pieces of 256 octets and where the object ends
+/// early; the layout behind them has no octets.
+fn clouds(corpora: &Path) -> Vec<Vec<u8>> {
+    let logs = files(&corpora.join("cloud")).into_iter().filter_map(|path| fs::read(path).ok());
+    let made = QUERIES.iter().map(|query| query.as_bytes().to_vec());
+    logs.chain(made).map(|log| [&[0, 0, 255, 100, 0], &log[..], &[0, 0]].concat()).collect()
 }
 
 /// The flow and query logs of clouds in JSON, behind an octet.

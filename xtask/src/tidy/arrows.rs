@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "roles",
             "settings",
             "stdio",
+            "store",
             "sync",
         ],
     ),
@@ -66,7 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["enrich", "flow", "policy", "sync"]),
     ("enrich", &["diagnostic", "flow", "sync"]),
     ("flow", &["sensor_common", "sync"]),
-    ("hunt", &["flow", "nql"]),
+    ("hunt", &["enrich", "flow", "nql", "sync"]),
     ("nql", &["diagnostic", "dns", "flow", "sensor_common", "sync"]),
     ("policy", &["diagnostic", "flow", "nql", "sensor_common", "settings"]),
     ("roles", &["flow", "sensor_common"]),
@@ -102,7 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pem", &["files"]),
     ("replay", &["dns", "flow", "sensor_common", "wire"]),
     ("stdio", &["sync"]),
-    ("store", &["flow", "nql", "sync", "wire"]),
+    ("store", &["flow", "hunt", "nql", "sync", "wire"]),
 ];
 
 /// Where the table is, for messages.

@@ -24,6 +24,8 @@ pub struct Pipeline {
     cuts: Cuts,
     initiators: Shares,
     inside: Inside,
+    /// Records come with context and tags, which stay.
+    keeps_context: bool,
 }
 
 impl Pipeline {
@@ -39,7 +41,13 @@ impl Pipeline {
             cuts: Cuts::default(),
             initiators: Shares::default(),
             inside: Inside::default(),
+            keeps_context: false,
         }
+    }
+
+    /// From now on records keep the context and the tags that they come with: those of a store, which has them as of then.
+    pub fn keep_context(&mut self) {
+        self.keeps_context = true;
     }
 
     /// The detector, for its counters.
@@ -88,9 +96,13 @@ impl Pipeline {
     fn enrich(&mut self, batch: &mut FlowBatch, interfaces: &Interfaces) {
         self.cuts.look(batch);
         self.initiators.count(batch);
-        self.enricher.enrich(batch);
+        if !self.keeps_context {
+            self.enricher.enrich(batch);
+        }
         self.inside.look(batch);
-        self.tagger.tag(batch, interfaces);
+        if !self.keeps_context {
+            self.tagger.tag(batch, interfaces);
+        }
     }
 
     /// Does what must be done before the shards of the policies are asked of a batch.

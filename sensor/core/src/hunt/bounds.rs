@@ -63,7 +63,7 @@ impl Verdict {
 const MOST_LOOKUPS: usize = 256;
 
 /// What `query` comes to for rows within `bounds`.
-pub fn judge(query: &Typed, bounds: &impl Bounds) -> Verdict {
+pub fn judge(query: &Typed, bounds: &(impl Bounds + ?Sized)) -> Verdict {
     match query {
         Typed::Constant(true) => Verdict::All,
         Typed::Constant(false) => Verdict::None,
@@ -91,7 +91,7 @@ pub fn judge(query: &Typed, bounds: &impl Bounds) -> Verdict {
     }
 }
 
-fn judge_field(field: &Field, predicate: &Predicate, bounds: &impl Bounds) -> Verdict {
+fn judge_field(field: &Field, predicate: &Predicate, bounds: &(impl Bounds + ?Sized)) -> Verdict {
     match (&field.reading, predicate) {
         (Reading::Address(side), Predicate::Addresses(set)) => judge_addresses(*side, set, bounds),
         (Reading::Numbers(number, None), Predicate::Integers(set)) => {
@@ -124,7 +124,7 @@ fn judge_numbers(set: &IntegerSet, low: u64, high: u64, has_value: bool) -> Verd
     }
 }
 
-fn judge_addresses(side: Side, set: &AddressSet, bounds: &impl Bounds) -> Verdict {
+fn judge_addresses(side: Side, set: &AddressSet, bounds: &(impl Bounds + ?Sized)) -> Verdict {
     let Some(ends) = bounds.addresses(side) else { return Verdict::Some };
     match ends {
         (IpAddr::V4(low), IpAddr::V4(high)) => {

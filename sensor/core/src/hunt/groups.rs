@@ -3,21 +3,18 @@
 //! Memory is bounded: behind the limit, records of further groups are summed up together ([`Groups::others`]), so that the sums
 //! still hold every record; who must not guess looks there first ([`Groups::check`]).
 
-use std::hash::{BuildHasher as _, Hasher as _};
-
-use hashbrown::DefaultHashBuilder;
-
 use super::{
     LimitReached, Selection,
+    distinct::DistinctValues,
     group_by::GroupBy,
     key::{Keys, MOST_FIELDS},
     sums::{Metric, Summed, Sums},
+    table::Table,
 };
 use crate::flow::{
     batch::FlowBatch,
     fields::{Needs, OwnedValue},
     interfaces::Interfaces,
-    prefetch::{prefetch, prefetch_ends},
 };
 
 /// Rows whose groups are looked up together: so many misses of the cache are under way at a time.
@@ -32,6 +29,8 @@ pub struct Group {
     pub bucket: Option<u64>,
     /// Its sums.
     pub sums: Sums,
+    /// How many distinct values its flows have, for each field of which they are counted.
+    pub distinct: Vec<u64>,
 }
 
 /// What groups there are, and what is known of each.
@@ -56,14 +55,33 @@ impl Grouping {
     }
 }
 
+/// Fields of which distinct values are counted in each group.
+#[derive(Clone, Debug, Default)]
+pub struct Distinct {
+    /// The fields. A flow without a value adds none.
+    pub of: Vec<GroupBy>,
+    /// Values that are held of each field, over all groups, at most.
+    pub most: usize,
+}
+
+impl Distinct {
+    /// The columns that it reads.
+    pub fn needs(&self) -> Needs {
+        self.of.iter().map(GroupBy::needs).fold(Needs::NONE, Needs::and)
+    }
+}
+
 /// Groups of flows, and their sums.
 pub struct Groups {
     by: Vec<GroupBy>,
-    keys: Keys,
-    summed: Summed,
+    pub(super) keys: Keys,
+    pub(super) summed: Summed,
     most_groups: usize,
-    table: Table,
+    pub(super) table: Table,
     others: Sums,
+    distinct: Vec<DistinctValues>,
+    /// The groups of the rows at hand; kept for its memory.
+    numbers: Vec<Option<u32>>,
     /// Rows at hand, their keys and the hashes of these; kept for their memory.
     rows: Vec<u32>,
     row_keys: Vec<u64>,
@@ -73,6 +91,11 @@ pub struct Groups {
 impl Groups {
     /// No flows yet.
     pub fn new(grouping: &Grouping) -> Self {
+        Self::counting(grouping, &Distinct::default())
+    }
+
+    /// No flows yet; distinct values are counted as well.
+    pub fn counting(grouping: &Grouping, distinct: &Distinct) -> Self {
         let mut by = grouping.by.clone();
         by.truncate(MOST_FIELDS);
         let keys = Keys::new(&by, grouping.period, grouping.most_groups);
@@ -84,6 +107,8 @@ impl Groups {
             summed,
             most_groups: grouping.most_groups,
             others: Sums::default(),
+            distinct: distinct.of.iter().map(|of| DistinctValues::new(of, distinct.most)).collect(),
+            numbers: Vec::new(),
             rows: Vec::new(),
             row_keys: Vec::new(),
             hashes: Vec::new(),
@@ -92,6 +117,17 @@ impl Groups {
 
     /// Counts the records of a batch that are selected.
     pub fn add(&mut self, batch: &FlowBatch, interfaces: &Interfaces, selection: &Selection) {
+        self.add_received(batch, &[], interfaces, selection);
+    }
+
+    /// Counts the records of a batch that are selected; its rows belong to these times, milliseconds since the epoch.
+    pub fn add_received(
+        &mut self,
+        batch: &FlowBatch,
+        times: &[u64],
+        interfaces: &Interfaces,
+        selection: &Selection,
+    ) {
         let mut rows = std::mem::take(&mut self.rows);
         let mut left = selection.rows(batch.len());
         loop {
@@ -100,46 +136,70 @@ impl Groups {
             if rows.is_empty() {
                 break;
             }
-            self.add_block(batch, interfaces, &rows);
+            self.add_block(batch, times, interfaces, &rows);
         }
         self.rows = rows;
     }
 
-    fn add_block(&mut self, batch: &FlowBatch, interfaces: &Interfaces, rows: &[u32]) {
-        let Self { keys, table, row_keys, hashes, .. } = self;
+    fn add_block(
+        &mut self,
+        batch: &FlowBatch,
+        times: &[u64],
+        interfaces: &Interfaces,
+        rows: &[u32],
+    ) {
+        let Self { keys, table, row_keys, hashes, numbers, distinct, .. } = self;
         row_keys.clear();
-        keys.write(batch, interfaces, rows, row_keys);
+        keys.write(batch, times, interfaces, rows, row_keys);
         hashes.clear();
         hashes.extend(row_keys.chunks_exact(table.key).map(|key| table.hash(key)));
         hashes.iter().for_each(|hash| table.prefetch_slot(*hash));
         hashes.iter().for_each(|hash| table.prefetch_record(*hash));
         let adder = self.summed.of_batch(batch);
+        numbers.clear();
         for ((key, hash), row) in row_keys.chunks_exact(table.key).zip(hashes).zip(rows) {
-            match table.record(key, *hash, self.most_groups) {
-                Some(record) => adder.add(&mut record[key.len()..], *row as usize),
+            let found = table.find_or_insert(key, *hash, self.most_groups);
+            match found {
+                Some((number, _)) => {
+                    adder.add(&mut table.record_mut(number)[key.len()..], *row as usize);
+                }
                 None => {
                     let mut words = vec![0; self.summed.width()];
                     adder.add(&mut words, *row as usize);
                     self.others.add(&self.summed.read(&words));
                 }
             }
+            if !distinct.is_empty() {
+                numbers.push(found.map(|(number, _)| number));
+            }
+        }
+        for values in distinct {
+            values.add(batch, interfaces, rows, numbers);
         }
     }
 
     /// Adds the groups of others, which have the same grouping.
     pub fn merge(&mut self, others: &Self) {
         let mut key = Vec::new();
+        let mut numbers = Vec::new();
         for record in others.table.records() {
             let (their_key, their_sums) = record.split_at(others.table.key);
             key.clear();
             self.keys.adopt(&others.keys, their_key, &mut key);
             let (hash, sums) = (self.table.hash(&key), others.summed.read(their_sums));
-            match self.table.record(&key, hash, self.most_groups) {
-                Some(record) => self.summed.add_sums(&mut record[key.len()..], &sums),
+            let found = self.table.find_or_insert(&key, hash, self.most_groups);
+            match found {
+                Some((number, _)) => {
+                    self.summed.add_sums(&mut self.table.record_mut(number)[key.len()..], &sums);
+                }
                 None => self.others.add(&sums),
             }
+            numbers.push(found.map(|(number, _)| number));
         }
         self.others.add(&others.others);
+        for (own, theirs) in self.distinct.iter_mut().zip(&others.distinct) {
+            own.merge(theirs, &numbers);
+        }
     }
 
     /// What groups are told apart by.
@@ -149,37 +209,40 @@ impl Groups {
 
     /// The `count` largest groups by `metric`, the largest first; of equal ones the one with the lower values.
     pub fn largest(&self, metric: Metric, count: usize) -> Vec<Group> {
-        let sum = |record: &&[u64]| self.summed.read(&record[self.table.key..]).of(metric);
-        let order = |left: &&[u64], right: &&[u64]| {
-            let sums = sum(right).cmp(&sum(left));
-            sums.then_with(|| self.keys.order(self.key(left), self.key(right)))
+        let sum = |number: &u32| {
+            self.summed.read(&self.table.record(*number)[self.table.key..]).of(metric)
         };
-        let mut records: Vec<&[u64]> = self.table.records().collect();
-        if count < records.len() {
-            records.select_nth_unstable_by(count, order);
-            records.truncate(count);
+        let order = |left: &u32, right: &u32| {
+            let sums = sum(right).cmp(&sum(left));
+            sums.then_with(|| self.keys.order(self.key(*left), self.key(*right)))
+        };
+        let mut numbers: Vec<u32> = self.table.numbers().collect();
+        if count < numbers.len() {
+            numbers.select_nth_unstable_by(count, order);
+            numbers.truncate(count);
         }
-        records.sort_unstable_by(order);
-        records.into_iter().map(|record| self.group(record)).collect()
+        numbers.sort_unstable_by(order);
+        numbers.into_iter().map(|number| self.group(number)).collect()
     }
 
     /// All groups, by time and by their values.
     pub fn ordered(&self) -> Vec<Group> {
-        let mut records: Vec<&[u64]> = self.table.records().collect();
-        records.sort_unstable_by(|left, right| self.keys.order(self.key(left), self.key(right)));
-        records.into_iter().map(|record| self.group(record)).collect()
+        let mut numbers: Vec<u32> = self.table.numbers().collect();
+        numbers.sort_unstable_by(|left, right| self.keys.order(self.key(*left), self.key(*right)));
+        numbers.into_iter().map(|number| self.group(number)).collect()
     }
 
-    fn key<'r>(&self, record: &'r [u64]) -> &'r [u64] {
-        &record[..self.table.key]
+    fn key(&self, number: u32) -> &[u64] {
+        &self.table.record(number)[..self.table.key]
     }
 
-    fn group(&self, record: &[u64]) -> Group {
-        let (key, sums) = record.split_at(self.table.key);
+    fn group(&self, number: u32) -> Group {
+        let (key, sums) = self.table.record(number).split_at(self.table.key);
         Group {
             values: self.keys.values_of(key),
             bucket: self.keys.bucket(key),
             sums: self.summed.read(sums),
+            distinct: self.distinct.iter().map(|values| values.count(number)).collect(),
         }
     }
 
@@ -202,130 +265,15 @@ impl Groups {
         self.others
     }
 
-    /// Whether every record has found a group.
+    /// Whether every record has found a group, and every value a place where distinct ones are counted.
     ///
     /// # Errors
-    /// When there were more groups than the limit.
+    /// When there were more groups, or more values, than the limit.
     pub fn check(&self) -> Result<(), LimitReached> {
-        match self.others.flows() {
-            0 => Ok(()),
-            _ => Err(LimitReached::Groups(self.most_groups)),
+        if self.others.flows() > 0 {
+            return Err(LimitReached::Groups(self.most_groups));
         }
-    }
-}
-
-/// Records of words, found by the first of them.
-struct Table {
-    hasher: DefaultHashBuilder,
-    /// Words of a key.
-    key: usize,
-    /// Words of a record.
-    stride: usize,
-    records: Vec<u64>,
-    /// Upper half: the hash; lower half: the number of the record, from 1. 0 is free.
-    slots: Vec<u64>,
-}
-
-impl Table {
-    fn new(key: usize, stride: usize) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        Self { hasher, key, stride, records: Vec::new(), slots: vec![0; 1024] }
-    }
-
-    fn len(&self) -> usize {
-        self.records.len() / self.stride
-    }
-
-    fn records(&self) -> impl Iterator<Item = &[u64]> {
-        self.records.chunks_exact(self.stride)
-    }
-
-    #[inline(always)]
-    fn hash(&self, key: &[u64]) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        key.iter().for_each(|word| hasher.write_u64(*word));
-        (hasher.finish() >> 32) as u32
-    }
-
-    #[inline(always)]
-    fn slot(&self, hash: u32) -> usize {
-        hash as usize & (self.slots.len() - 1)
-    }
-
-    #[inline(always)]
-    fn prefetch_slot(&self, hash: u32) {
-        prefetch(&self.slots[self.slot(hash)]);
-    }
-
-    /// Asks for the record that the first slot of a hash names.
-    #[inline(always)]
-    fn prefetch_record(&self, hash: u32) {
-        let number = self.slots[self.slot(hash)] as u32 as usize;
-        if number != 0 {
-            let first = (number - 1) * self.stride;
-            prefetch_ends(&self.records[first..first + self.stride]);
-        }
-    }
-
-    /// The record of a key, a new one where there is none; `None` where there is none and are `most` others.
-    #[inline(always)]
-    fn record(&mut self, key: &[u64], hash: u32, most: usize) -> Option<&mut [u64]> {
-        let mask = self.slots.len() - 1;
-        let mut slot = self.slot(hash);
-        loop {
-            let entry = self.slots[slot];
-            if entry == 0 {
-                return self.insert(key, hash, slot, most);
-            }
-            if (entry >> 32) as u32 == hash {
-                let first = (entry as u32 as usize - 1) * self.stride;
-                if self.records[first..first + self.key] == *key {
-                    return Some(&mut self.records[first..first + self.stride]);
-                }
-            }
-            slot = (slot + 1) & mask;
-        }
-    }
-
-    #[cold]
-    fn insert(
-        &mut self,
-        key: &[u64],
-        hash: u32,
-        mut slot: usize,
-        most: usize,
-    ) -> Option<&mut [u64]> {
-        let number = self.len();
-        // The number of a record has 32 bits.
-        if number >= most.min(u32::MAX as usize - 1) {
-            return None;
-        }
-        if (number + 1) * 2 > self.slots.len() {
-            self.grow();
-            slot = self.free_slot(hash);
-        }
-        self.slots[slot] = u64::from(hash) << 32 | (number as u64 + 1);
-        let first = self.records.len();
-        self.records.extend_from_slice(key);
-        self.records.resize(first + self.stride, 0);
-        Some(&mut self.records[first..])
-    }
-
-    fn free_slot(&self, hash: u32) -> usize {
-        let mut slot = self.slot(hash);
-        while self.slots[slot] != 0 {
-            slot = (slot + 1) & (self.slots.len() - 1);
-        }
-        slot
-    }
-
-    fn grow(&mut self) {
-        let twice = vec![0; self.slots.len() * 2];
-        let entries = std::mem::replace(&mut self.slots, twice);
-        for entry in entries.into_iter().filter(|entry| *entry != 0) {
-            let slot = self.free_slot((entry >> 32) as u32);
-            self.slots[slot] = entry;
-        }
+        self.distinct.iter().try_for_each(DistinctValues::check)
     }
 }
 

@@ -166,10 +166,12 @@ impl Keys {
         1 + usize::from(self.period.is_some()) + self.parts.iter().map(of_parts).sum::<usize>()
     }
 
-    /// Appends the keys of rows of a batch to `keys`, which is empty.
+    /// Appends the keys of rows of a batch to `keys`, which is empty. The rows belong to these times; where there are none, to those
+    /// that the batch says.
     pub(super) fn write(
         &mut self,
         batch: &FlowBatch,
+        times: &[u64],
         interfaces: &Interfaces,
         rows: &[u32],
         keys: &mut Vec<u64>,
@@ -179,7 +181,8 @@ impl Keys {
         let mut place = 1;
         if let Some(period) = self.period {
             for (key, row) in keys.chunks_exact_mut(width).zip(rows) {
-                let time = super::time_of(batch, *row as usize);
+                let row = *row as usize;
+                let time = times.get(row).copied().unwrap_or_else(|| super::time_of(batch, row));
                 key[place] = time - time % period;
             }
             place += 1;
@@ -255,6 +258,11 @@ impl Keys {
     /// The bucket of time of a key: its beginning, milliseconds since the epoch.
     pub(super) fn bucket(&self, key: &[u64]) -> Option<u64> {
         self.period.map(|_| key[1])
+    }
+
+    /// Whether flows with this key have a value for each field.
+    pub(super) fn is_whole(&self, key: &[u64]) -> bool {
+        (0..self.parts.len()).all(|at| key[0] >> (2 * at) & 3 != kind::ABSENT)
     }
 
     /// The values of a key, one for each field; `None` where the flows have none.

@@ -1,6 +1,6 @@
 //! The first rows of a question, in an order that is the same however the data were cut and read.
 
-use crate::flow::batch::FlowBatch;
+use crate::flow::batch::{Addresses, FlowBatch};
 
 /// Which rows come first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Rows {
     kept: Vec<Kept>,
     /// The last of those that were kept at the last cut, if they were as many as may be.
     worst: Option<Place>,
+    /// None behind this one is wanted, whatever is kept here.
+    expected: Option<Place>,
     batches: Vec<FlowBatch>,
     offered: u64,
 }
@@ -46,7 +48,16 @@ pub struct Rows {
 impl Rows {
     /// No rows yet; at most `most`, those behind `after` in the order.
     pub fn new(order: Order, most: usize, after: Option<Place>) -> Self {
-        Self { order, most, after, kept: Vec::new(), worst: None, batches: Vec::new(), offered: 0 }
+        Self {
+            order,
+            most,
+            after,
+            kept: Vec::new(),
+            worst: None,
+            expected: None,
+            batches: Vec::new(),
+            offered: 0,
+        }
     }
 
     /// Whether a row that stands at this place would be kept, for all that is known so far.
@@ -55,6 +66,53 @@ impl Rows {
         self.most > 0
             && self.after.as_ref().is_none_or(is_behind)
             && self.worst.is_none_or(|worst| self.comes_before(place, worst))
+    }
+
+    /// Whether one that was received then could be kept, for all that is known so far.
+    pub(super) fn wants_between(&self, first: u64, last: u64) -> bool {
+        let oldest = Place { time: first, sequence: 0 };
+        let newest = Place { time: last, sequence: u64::MAX };
+        let (best, worst) = match self.order {
+            Order::OldestFirst => (oldest, newest),
+            Order::NewestFirst => (newest, oldest),
+        };
+        self.most > 0
+            && self.after.is_none_or(|after| self.comes_before(after, worst))
+            && self.worst.is_none_or(|last| self.comes_before(best, last))
+    }
+
+    /// Others have as many rows as are wanted, up to this one.
+    pub(super) fn expect(&mut self, last: Option<Place>) {
+        if let Some(last) = last
+            && self.worst.is_none_or(|worst| self.comes_before(last, worst))
+        {
+            self.worst = Some(last);
+            self.expected = Some(last);
+        }
+    }
+
+    /// The last of the rows that were found, if they are as many as are wanted.
+    pub(super) fn last(&mut self) -> Option<Place> {
+        if self.kept.len() < self.most {
+            return None;
+        }
+        self.cut();
+        self.kept.last().filter(|_| self.kept.len() == self.most).map(|kept| kept.place)
+    }
+
+    /// Those of the rows that would be kept, in any order: of rows that stand at these places, their numbers.
+    pub(super) fn first_of(&self, places: impl Iterator<Item = Place>) -> Vec<u32> {
+        let mut wanted: Vec<(u32, Place)> =
+            (0..).zip(places).filter(|(_, place)| self.wants(*place)).collect();
+        if wanted.len() > self.most {
+            let order = |left: &(u32, Place), right: &(u32, Place)| match self.order {
+                Order::OldestFirst => left.1.cmp(&right.1),
+                Order::NewestFirst => right.1.cmp(&left.1),
+            };
+            wanted.select_nth_unstable_by(self.most, order);
+            wanted.truncate(self.most);
+        }
+        wanted.into_iter().map(|(row, _)| row).collect()
     }
 
     /// Offers the rows of a batch, which has nothing but selected ones; `places` says where each stands.
@@ -97,7 +155,30 @@ impl Rows {
         }
     }
 
-    fn comes_before(&self, left: Place, right: Place) -> bool {
+    /// All rows as batches, oldest first, and where each row stands. A batch has rows of one slice of time, `slice` milliseconds long;
+    /// within one, rows of the same family and kind of source stand together, whatever the files were that they came from.
+    pub fn into_batches(mut self, slice: u64) -> Vec<(FlowBatch, Vec<Place>)> {
+        self.cut();
+        let nowhere = Place { time: 0, sequence: 0 };
+        let mut places: Vec<Vec<Place>> =
+            self.batches.iter().map(|batch| vec![nowhere; batch.len()]).collect();
+        for Kept { place, batch, row } in &self.kept {
+            places[*batch as usize][*row as usize] = *place;
+        }
+        let slice = slice.max(1);
+        let mut all = Vec::with_capacity(self.batches.len());
+        for part in self.batches.into_iter().zip(places) {
+            split(part, slice, &mut all);
+        }
+        all.sort_by_cached_key(|(batch, places)| {
+            let first = places.iter().min().copied().unwrap_or(nowhere);
+            let is_v6 = matches!(batch.addresses, Addresses::V6 { .. });
+            (first.time / slice, is_v6, batch.observed_by as u8, first)
+        });
+        all
+    }
+
+    pub(super) fn comes_before(&self, left: Place, right: Place) -> bool {
         match self.order {
             Order::OldestFirst => left < right,
             Order::NewestFirst => left > right,
@@ -114,6 +195,7 @@ impl Rows {
         }
         self.kept.truncate(self.most);
         self.worst = self.kept.last().filter(|_| self.kept.len() == self.most).map(|k| k.place);
+        self.expect(self.expected);
         let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.batches.len()];
         for kept in &self.kept {
             rows[kept.batch as usize].push(kept.row as usize);
@@ -134,6 +216,31 @@ impl Rows {
             kept.batch = numbers[kept.batch as usize];
         }
         self.batches = batches;
+    }
+}
+
+/// Appends the parts of a batch, each with rows of one slice of time. A row is copied a logarithmic number of times.
+fn split(whole: (FlowBatch, Vec<Place>), slice: u64, all: &mut Vec<(FlowBatch, Vec<Place>)>) {
+    let mut left = vec![whole];
+    while let Some((mut batch, mut places)) = left.pop() {
+        let mut slices: Vec<u64> = places.iter().map(|place| place.time / slice).collect();
+        slices.sort_unstable();
+        let (Some(first), Some(last)) = (slices.first(), slices.last()) else { continue };
+        if first == last {
+            all.push((batch, places));
+            continue;
+        }
+        // The slice in the middle belongs to the later half, unless nothing is before it.
+        let middle = slices[slices.len() / 2];
+        let bound = if middle == *first { middle + 1 } else { middle };
+        let (early, late): (Vec<usize>, Vec<usize>) =
+            (0..places.len()).partition(|row| places[*row].time / slice < bound);
+        let mut before = batch.clone();
+        before.keep(&early);
+        left.push((before, early.iter().map(|row| places[*row]).collect()));
+        batch.keep(&late);
+        places = late.iter().map(|row| places[*row]).collect();
+        left.push((batch, places));
     }
 }
 
@@ -193,6 +300,38 @@ mod tests {
                 assert_eq!(batch.octets[row], place.sequence);
                 found.push(place);
             });
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    proptest! {
+        /// Every row is in the batch of its slice of time, with what it tells, and the batches are in order.
+        #[test]
+        fn batches_are_slices_of_time(
+            times in proptest::collection::vec(0_u64..40, 1..60),
+            cut in 1_usize..20,
+            slice in 1_u64..15,
+        ) {
+            let all: Vec<Place> =
+                (1..).zip(&times).map(|(sequence, time)| Place { time: *time, sequence }).collect();
+            let mut rows = Rows::new(Order::NewestFirst, 50, None);
+            for places in all.chunks(cut) {
+                let numbers: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+                rows.add(batch(&numbers), places);
+            }
+            let mut expected = all.clone();
+            expected.sort_by_key(|place| std::cmp::Reverse(*place));
+            expected.truncate(50);
+            let (mut found, mut last) = (Vec::new(), 0);
+            for (batch, places) in rows.into_batches(slice) {
+                let slices: Vec<u64> = places.iter().map(|place| place.time / slice).collect();
+                prop_assert!(slices.iter().all(|own| *own == slices[0] && *own >= last));
+                last = slices[0];
+                let numbers: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+                prop_assert_eq!(&batch.octets, &numbers);
+                found.extend(places);
+            }
+            found.sort_by_key(|place| std::cmp::Reverse(*place));
             prop_assert_eq!(found, expected);
         }
     }

@@ -61,7 +61,7 @@ const TOLD: usize = 20;
 
 /// Reads the objects that `paths` name; `printed` is whether something goes to stdout meanwhile. `each` gets their records, and
 /// may end it. Names on stderr what is skipped.
-fn read(
+pub(super) fn read(
     objects: &mut Objects,
     paths: &[impl AsRef<Path>],
     printed: bool,

@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 31] = [
+pub const TABLE: [(&str, Effect); 32] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -33,6 +33,7 @@ pub const TABLE: [(&str, Effect); 31] = [
     ("export", Applied),
     ("collector", Applied),
     ("ipfix_file", Applied),
+    ("store", Applied),
     ("clickhouse", Applied),
     ("listen", Applied),
     ("intake", Applied),

@@ -43,6 +43,7 @@ pub mod reputation;
 pub mod resolve;
 pub mod sections;
 pub mod security;
+pub mod store;
 pub mod tag;
 pub mod tls;
 pub mod written;

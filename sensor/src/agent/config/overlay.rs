@@ -72,6 +72,11 @@ pub(super) fn lay_over(flags: &Overrides, sections: &mut Sections) {
         file.origin = Origin::flag("--ipfix-file");
         file.value.directory.override_by("--ipfix-file", Some(Some(directory.clone())));
     }
+    if let Some(folder) = &flags.store {
+        let store = &mut sections.store;
+        store.origin = Origin::flag("--store");
+        store.value.folder.override_by("--store", Some(Some(folder.clone())));
+    }
 }
 
 /// The value of a flag behind which `text` was typed.

@@ -41,6 +41,8 @@ pub struct Overrides {
     pub print_flows: Option<bool>,
     /// `--print hits`: hits go to stdout, too.
     pub print_hits: bool,
+    /// `--store`
+    pub store: Option<PathBuf>,
     /// `--flow-log`
     pub flow_log: Option<PathBuf>,
     /// `--print`: whether DNS records go to stdout.

@@ -42,12 +42,13 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 41] = [
+const TABLE: [(&str, Access); 42] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
     ("collector.tls.key", Read),
     ("ipfix_file.directory", Directory),
+    ("store.folder", Directory),
     ("clickhouse.basic_auth_file", Read),
     ("clickhouse.tls.ca", Read),
     ("clickhouse.tls.certificate", Read),

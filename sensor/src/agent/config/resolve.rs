@@ -27,6 +27,7 @@ use super::{
     policies::{self, PoliciesConfig},
     sections::Sections,
     security::{self, SecurityConfig},
+    store::{self, StoreConfig},
     tag,
     written::Written,
 };
@@ -51,6 +52,8 @@ pub struct Config {
     pub collectors: Vec<CollectorConfig>,
     /// IPFIX files, where they are wanted.
     pub ipfix_file: Option<FileOptions>,
+    /// Flow records and hits that are kept on this host, where they are wanted.
+    pub store: Option<StoreConfig>,
     /// Tables of ClickHouse that flow records are inserted into.
     pub clickhouse: Vec<ClickHouseOptions>,
     /// What holds for everything that routers send: where to, who they are, where it is sent on to.
@@ -96,6 +99,7 @@ impl Config {
     pub fn without_sinks(mut self) -> Self {
         self.collectors.clear();
         self.ipfix_file = None;
+        self.store = None;
         self.clickhouse.clear();
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
@@ -140,6 +144,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         collectors: collector::resolve(&sections.collector.value, &export, &mut faults),
         export,
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
+        store: store::resolve(&sections.store, &mut faults),
         clickhouse: clickhouse::resolve(&sections.clickhouse.value, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         clouds: cloud::resolve(&sections.cloud.value, &mut faults),

@@ -20,7 +20,7 @@ use super::{
     device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo,
     hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile,
     labels::Labels, listen::Listen, log::Log, metrics::Metrics, networks::Networks,
-    policies::Policies, reputation::Reputation, security::Security, tag::Tag,
+    policies::Policies, reputation::Reputation, security::Security, store::Store, tag::Tag,
 };
 
 table! {
@@ -40,6 +40,8 @@ table! {
         collector: Vec<Setting<Collector>> = Vec::new();
         /// IPFIX files (RFC 5655), written where a directory is given.
         ipfix_file: IpfixFile = IpfixFile::default();
+        /// Flow records and hits that are kept on this host, where a folder is given.
+        store: Store = Store::default();
         /// Tables that flow records are inserted into; one `[[clickhouse]]` each.
         clickhouse: Vec<Setting<ClickHouse>> = Vec::new();
         /// Where routers send their flows to; one `[[listen]]` each.

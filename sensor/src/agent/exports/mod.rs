@@ -27,7 +27,7 @@ use crate::replay::{
 
 /// Where the reading of files has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// A datagram comes that was received at this time, milliseconds since the epoch: it is not decoded yet.
     Before(u64),
     /// It has been decoded, or nothing more comes.
@@ -35,14 +35,14 @@ enum Step {
 }
 
 /// Decodes the datagrams of files, one after the other: a template holds for the files behind it.
-struct Files {
-    collector: Decoder,
-    batches: Batches,
-    counts: Counts,
+pub(super) struct Files {
+    pub(super) collector: Decoder,
+    pub(super) batches: Batches,
+    pub(super) counts: Counts,
 }
 
 impl Files {
-    fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         Self {
             collector: Decoder::new(options),
             batches: Batches::default(),
@@ -52,7 +52,7 @@ impl Files {
 
     /// Reads `files`; `printed` is whether something goes to stdout meanwhile. `each` is called before and behind every datagram
     /// and at the end, and may end it.
-    fn read(
+    pub(super) fn read(
         &mut self,
         files: &[impl AsRef<Path>],
         printed: bool,

@@ -184,9 +184,10 @@ fn files_of(output: &OutputOptions) -> Vec<PathBuf> {
             files.extend(webhook.credentials.as_ref().map(|secret| secret.file().to_owned()));
             files
         }
-        Destination::File(_) | Destination::Stdout { .. } | Destination::Journal { .. } => {
-            Vec::new()
-        }
+        Destination::File(_)
+        | Destination::Store(_)
+        | Destination::Stdout { .. }
+        | Destination::Journal { .. } => Vec::new(),
     }
 }
 
@@ -215,9 +216,14 @@ fn places(config: &Config, mode: Mode) -> impl Iterator<Item = writable::Place> 
     let control = control.map(writable::Place::Directory);
     let ipfix =
         config.ipfix_file.as_ref().map(|files| writable::Place::Directory(files.directory.clone()));
+    let store = config
+        .store
+        .iter()
+        .filter(move |_| mode == Mode::Live || config.written.overrides.store.is_some());
+    let store = store.map(|store| writable::Place::Directory(store.records.folder.clone()));
     let state =
         config.intake.state.iter().map(|state| writable::Place::Replaced(state.path.clone()));
     let clouds = config.clouds.iter().map(|cloud| writable::Place::Replaced(cloud.state.clone()));
     let clouds = clouds.filter(move |_| mode == Mode::Live);
-    hits.chain(log).chain(ipfix).chain(state).chain(clouds).chain(control)
+    hits.chain(log).chain(ipfix).chain(store).chain(state).chain(clouds).chain(control)
 }

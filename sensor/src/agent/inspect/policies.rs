@@ -8,10 +8,11 @@ use std::{
 };
 
 use sensor_core::{
-    diagnostic::{Finding, Findings},
+    diagnostic::{Finding, Findings, nearest},
     nql::lists::{ListValues, Lists},
     policy::{
         load::{Loaded, PolicyFile, load_tuned, tuning::Tuning},
+        model::Policy,
         stock,
     },
 };
@@ -191,6 +192,59 @@ pub struct PolicyFaults(pub Findings);
 
 fn faults(errors: usize) -> String {
     if errors == 1 { "1 fault".to_owned() } else { format!("{errors} faults") }
+}
+
+/// The sound policies that are `named`, or come from a file that is: enabled, whatever that says, where they were named themselves. A
+/// name is one of the stock library, or of the policies of `paths` where there are any.
+///
+/// # Errors
+/// Files that cannot be read or have faults; a name that no policy has.
+pub fn chosen(
+    named: &[String],
+    paths: &[PathBuf],
+    given: &Lists,
+    tuning: &Tuning,
+) -> anyhow::Result<Loaded> {
+    let is_path = |name: &&String| name.as_str() == STOCK || Path::new(name).exists();
+    let (files, names): (Vec<&String>, Vec<&String>) = named.iter().partition(is_path);
+    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+    let load = |paths: &[PathBuf]| -> anyhow::Result<Loaded> {
+        Ok(sound(load_all(paths, &lists(paths, given)?, tuning)?)?)
+    };
+    let mut chosen = load(&files)?;
+    if names.is_empty() {
+        return Ok(chosen);
+    }
+    let stock = [PathBuf::from(STOCK)];
+    let known = load(if paths.is_empty() { &stock } else { paths })?;
+    for name in names {
+        let found = known.policies.iter().filter(|policy| policy.summary.name == *name);
+        let found: Vec<Policy> = found.cloned().collect();
+        if found.is_empty() {
+            let near = nearest(name, known.policies.iter().map(|own| own.summary.name.as_str()));
+            return Err(UnknownPolicy { name: name.clone(), near: near.map(str::to_owned) }.into());
+        }
+        let is_new = |own: &Policy| {
+            chosen.policies.iter().all(|other| {
+                (&other.summary.name, other.source.is_some())
+                    != (&own.summary.name, own.source.is_some())
+            })
+        };
+        let new: Vec<Policy> = found.into_iter().filter(is_new).collect();
+        chosen.policies.extend(new.into_iter().map(|own| Policy { enabled: true, ..own }));
+    }
+    Ok(chosen)
+}
+
+/// No policy has the name.
+#[derive(Debug, thiserror::Error)]
+#[error("no policy is named `{name}`, and no file; {}", match near {
+    Some(near) => format!("did you mean `{near}`?"),
+    None => "`sensor policy list` shows the names".to_owned(),
+})]
+pub struct UnknownPolicy {
+    name: String,
+    near: Option<String>,
 }
 
 /// Refuses what has faults, and goes on with warnings.

@@ -90,6 +90,11 @@ impl<O: Output> Analysis<O> {
         &self.dispatcher
     }
 
+    /// From now on records keep the context and the tags that they come with.
+    pub fn keep_context(&self) {
+        self.dispatcher.with(Pipeline::keep_context);
+    }
+
     /// Where everything comes out.
     pub fn output(&self) -> &O {
         self.dispatcher.output()

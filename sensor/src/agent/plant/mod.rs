@@ -141,6 +141,11 @@ impl Plant {
         Ok(Self { mode, analysis: Analysis::start(config, named, mode, downstream)?, lists })
     }
 
+    /// From now on records keep the context and the tags that they come with.
+    pub fn keep_context(&self) {
+        self.analysis.keep_context();
+    }
+
     fn downstream(&self) -> &Downstream {
         self.analysis.output()
     }
@@ -309,7 +314,7 @@ impl Plant {
         let Downstream { outputs, top, roles, why, .. } = self.downstream();
         if outputs.is_empty() && top.is_none() && roles.is_none() && why.is_none() {
             tracing::info!(
-                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log or --collector"
+                "no output selected for flows or hits: add --print flows, --print hits, --top, --ipfix-file, --flow-log, --store or --collector"
             );
         }
     }

@@ -14,7 +14,10 @@ use sensor_core::{
 
 use super::why::WhyAccounts;
 use crate::{
-    export::log::{Format, top as text},
+    export::log::{
+        Format,
+        top::{self as text, Listed},
+    },
     stdio,
 };
 
@@ -99,10 +102,19 @@ impl TopGroups {
             );
         }
         let mut out = Vec::new();
+        let listed = Listed {
+            by: top.by(),
+            groups: &top.largest(*metric, *count),
+            metrics: &Metric::ALL,
+            metric: *metric,
+            distinct: &[],
+            total: top.total(),
+            all: top.groups(),
+        };
         match &self.format {
-            Format::Json => text::write_json(&mut out, &top, *metric, *count),
-            Format::Csv(_) => text::write_csv(&mut out, &top, *metric, *count),
-            Format::Lines => text::write_table(&mut out, &top, *metric, *count),
+            Format::Json => text::write_json(&mut out, &listed),
+            Format::Csv(_) => text::write_csv(&mut out, &listed),
+            Format::Lines => text::write_table(&mut out, &listed),
         }
         let mut stdout = stdio::output();
         stdout.write_all(&out).and_then(|()| stdout.flush())

@@ -62,9 +62,14 @@ impl Cloud {
         let Ledger { records, errors, .. } = &self.total;
         let reasons = Reason::ALL.into_iter().zip(errors).filter(|(_, count)| **count != 0);
         let reasons: Vec<_> = reasons.map(|(why, count)| format!("{count} {why}")).collect();
+        let why = if errors[Reason::Time as usize] == *records {
+            "their times lie more than a day ahead of this machine's clock, or decades back"
+        } else {
+            "the files may be of another format than the one they were read as; see `--as`"
+        };
         ensure!(
             *records == 0 || self.total.all_errors() != *records,
-            "no record became a flow ({}): the files may be of another format than the one they were read as; see `--as`",
+            "no record became a flow ({}): {why}",
             reasons.join(", ")
         );
         Ok(())

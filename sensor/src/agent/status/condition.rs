@@ -34,11 +34,13 @@ pub enum Code {
     CloudFailing,
     /// No object of a cloud flow log has come for longer than is usual.
     SilentCloud,
+    /// The flow store cannot be written, or not be kept in order.
+    StoreFailing,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Imbalance,
         Self::DeadDrain,
         Self::FullQueue,
@@ -47,6 +49,7 @@ impl Code {
         Self::AbsentInterface,
         Self::CloudFailing,
         Self::SilentCloud,
+        Self::StoreFailing,
     ];
 
     /// Its name in metrics and documents.
@@ -60,6 +63,7 @@ impl Code {
             Self::AbsentInterface => "absent_interface",
             Self::CloudFailing => "cloud_failing",
             Self::SilentCloud => "silent_cloud",
+            Self::StoreFailing => "store_failing",
         }
     }
 }
@@ -169,6 +173,11 @@ impl Watch {
             self.interfaces(now, host, &mut report);
         }
         clouds(status, &mut report);
+        if let Some(store) = &status.store
+            && let Some(trouble) = &store.trouble
+        {
+            report(Code::StoreFailing, format!("{}: {trouble}", store.name));
+        }
         let drained = status.host.as_ref().is_none_or(|host| host.drain.drains > 0);
         reasons.sort_by_key(|reason| reason.code);
         Condition { reasons, ready: drained }

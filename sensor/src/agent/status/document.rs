@@ -11,6 +11,7 @@ use super::{
     losses::Losses,
     pushed::{self, IngestRow},
     rates::Rates,
+    stored::{self, StoreRow},
     summary,
 };
 use crate::agent::intake::summary as intake;
@@ -42,6 +43,8 @@ pub struct Document {
     pub ingest: Option<IngestRow>,
     pub sinks: Vec<Output>,
     pub dns_sinks: Vec<Output>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreRow>,
     pub hits: Vec<Output>,
     pub policies: Top<PolicyRow>,
     pub last_hits: Vec<HitRow>,
@@ -306,6 +309,7 @@ impl Document {
             ingest: pushed::row(status),
             sinks: status.sinks.iter().map(|sink| Output::of(sink, |flows| flows.flows)).collect(),
             dns_sinks: status.dns_sinks.iter().map(|sink| Output::of(sink, |dns| *dns)).collect(),
+            store: stored::row(status),
             hits: status.hits.iter().map(|sink| Output::of(sink, |hits| *hits)).collect(),
             policies: policies(&engine.policies),
             last_hits: status.recent_hits.iter().map(HitRow::of).collect(),

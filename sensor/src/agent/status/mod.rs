@@ -8,7 +8,7 @@
 //! * [`figures`], [`histogram`]: what figures are made of. [`summary`]: a status as one screen of text. [`losses`]: what was lost.
 //! * [`condition`]: whether the agent is healthy. [`rates`]: how fast things go. `document`: what `sensor status` tells,
 //!   `screen` to people. [`metrics`]: what Prometheus gets. [`process`]: what this process uses.
-//! * [`health`]: a word in the log about policies and context. [`span`]: spans of time for people.
+//! * [`health`]: a word in the log about policies and context. [`span`]: spans of time for people. [`store`]: the flow store.
 
 pub mod agent;
 pub mod cloud;
@@ -27,6 +27,8 @@ pub(super) mod pushed;
 pub mod rates;
 pub(super) mod screen;
 pub mod span;
+pub mod store;
+pub(super) mod stored;
 pub mod summary;
 
 #[cfg(test)]
@@ -80,6 +82,8 @@ pub struct Status {
     pub sinks: Vec<Sink<Flows>>,
     /// Sinks of DNS records.
     pub dns_sinks: Vec<Sink<u64>>,
+    /// The flow store; `None` where nothing is stored.
+    pub store: Option<store::Store>,
     /// Sinks of hits.
     pub hits: Vec<Sink<u64>>,
     /// The last hits, the latest at the end; a gauge.

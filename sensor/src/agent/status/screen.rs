@@ -30,6 +30,7 @@ pub fn text(document: &Document) -> String {
     screen.pushed(document);
     screen.outputs("sinks", "flow records", &document.sinks);
     screen.outputs("DNS logs", "DNS records", &document.dns_sinks);
+    screen.store(document);
     screen.outputs("hits", "hits", &document.hits);
     screen.policies(document);
     screen.losses(document);
@@ -282,6 +283,15 @@ impl Screen {
         let mut heading = "pushed";
         for line in document.ingest.iter().flat_map(IngestRow::lines) {
             self.row(std::mem::take(&mut heading), plain(&line));
+        }
+    }
+
+    fn store(&mut self, document: &Document) {
+        let now = document.agent.as_ref().map(|agent| agent.now_ms);
+        let mut heading = "store";
+        for line in document.store.iter().flat_map(|store| store.lines(now)) {
+            let line = line.strip_prefix("store ").unwrap_or(&line);
+            self.row(std::mem::take(&mut heading), plain(line));
         }
     }
 

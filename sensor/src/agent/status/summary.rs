@@ -8,7 +8,7 @@ use super::{
     Count, Frames, Lost, Policy, Sink, Status, clouds,
     host::{Drain, Host, gaps},
     losses::Losses,
-    pushed,
+    pushed, stored,
 };
 use crate::{
     agent::{cloud, exports, intake},
@@ -109,7 +109,8 @@ fn behind(status: &Status) -> Losses {
     ];
     let policies = policies.map(|(count, what)| (count, what.to_owned()));
     let unseen = engine.lost.iter().map(unseen);
-    Losses::of(unseen.chain(flows).chain(dns).chain(hits).chain(policies))
+    let store = stored::losses(status).map(|(count, what)| (count, what.to_owned()));
+    Losses::of(unseen.chain(flows).chain(dns).chain(hits).chain(store).chain(policies))
 }
 
 fn drains(drain: &Drain) -> String {
@@ -206,6 +207,7 @@ fn flows(text: &mut String, status: &Status) {
         ));
         rotated(text, sink);
     }
+    text.push_str(&stored::text(status));
     policies(text, status);
     for sink in &status.hits {
         text.push_str(&format!(

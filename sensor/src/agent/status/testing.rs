@@ -15,6 +15,7 @@ use super::{
     condition::{Code, Condition, Reason},
     histogram::{Histogram, Scale},
     host::{Drain, Host, Interface, InterfaceLosses, Pins, Table, Times},
+    store::Store,
 };
 use crate::{
     agent::{
@@ -247,6 +248,28 @@ pub fn status() -> Status {
             capacity: 65_536,
             ..Sink::default()
         }],
+        store: Some(Store {
+            name: "store /var/lib/sensor/store".to_owned(),
+            stored: 1350,
+            shed: [4, 5, 1],
+            carried: 10_000,
+            sealed: 10_500,
+            journaled: 450,
+            expired: 300,
+            damaged: 100,
+            sealed_files: 3,
+            compacted_files: 12,
+            expired_files: 2,
+            damaged_files: 1,
+            failures: 6,
+            files: 7,
+            octets: 190_000,
+            oldest: Some(NOW - 86_400_000),
+            journals: 2,
+            journal_octets: 17_000,
+            journal_begun: Some(NOW - 90_000),
+            trouble: Some("cannot write /var/lib/sensor/store/journal-1: No space left".to_owned()),
+        }),
         hits: vec![Sink {
             name: "syslog+tcp://log:514".to_owned(),
             offered: 5,

@@ -36,7 +36,7 @@ pub const TAP_EXAMPLES: &str = "\
 Examples:
   sensor tap 'dstport == 53'
   sensor tap --format json 'srcip == 10.0.0.0/8' | jq .octets
-  sensor tap --count 20 'tcpflags.rst'";
+  sensor tap --count 20 'tcpflags.rst == true'";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

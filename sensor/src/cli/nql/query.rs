@@ -45,11 +45,25 @@ pub fn dns_filter(query: &str, lists: &Lists) -> anyhow::Result<Filter> {
     compile_with(query, &Options { context: RecordKind::Dns, ..Options::new(lists) })
 }
 
+/// Compiles a query of flows, with its warnings.
+///
+/// # Errors
+/// All faults of the query, to end with exit code 64.
+pub fn judged(query: &str, lists: &Lists) -> anyhow::Result<(Filter, Findings)> {
+    judged_with(query, &Options::new(lists))
+}
+
 fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
+    let (filter, warnings) = judged_with(query, options)?;
+    stdio::to_stderr(warnings.styled());
+    Ok(filter)
+}
+
+fn judged_with(query: &str, options: &Options<'_>) -> anyhow::Result<(Filter, Findings)> {
     match Filter::compile(query, options) {
         Ok(filter) => {
-            stdio::to_stderr(located(query, &filter.warnings).styled());
-            Ok(filter)
+            let warnings = located(query, &filter.warnings);
+            Ok((filter, warnings))
         }
         Err(diagnostics) => {
             let findings = located(query, &diagnostics);

@@ -26,6 +26,14 @@ pub enum HitsError {
         /// Why.
         source: io::Error,
     },
+    /// The flow store cannot be used.
+    #[error("hits to the store {folder}: {source}", folder = folder.display())]
+    Store {
+        /// Its folder.
+        folder: PathBuf,
+        /// Why.
+        source: sensor_store::error::Error,
+    },
     /// The spool cannot be used.
     #[error("spool {directory}: {source}", directory = directory.display())]
     Spool {
@@ -63,7 +71,7 @@ impl HitsError {
         match self {
             Self::Net { source, .. } => source.file(),
             Self::Secret { path, .. } | Self::File { path, .. } => Some(path),
-            Self::Spool { directory, .. } => Some(directory),
+            Self::Spool { directory: folder, .. } | Self::Store { folder, .. } => Some(folder),
             Self::Webhook { .. } | Self::Start(_) => None,
         }
     }

@@ -26,6 +26,7 @@ use super::{
     queue::Load,
     set::{self, Plan, Prepared, Running, SinkSet, Swapped},
     sink::{Sink, Tuning},
+    store::options::StoredHitsOptions,
 };
 
 pub mod error;
@@ -39,6 +40,9 @@ mod deliver;
 mod output;
 mod process;
 mod status;
+
+/// Events that may wait to be stored.
+const STORED: u64 = 4096;
 
 /// An event counts as one, whatever it tells of.
 impl Load for Alert {
@@ -70,6 +74,17 @@ impl Way {
     /// One of its own.
     pub fn own(options: OutputOptions) -> Self {
         Self::Own(Box::new(options))
+    }
+
+    /// That in the folder of the flow store.
+    pub fn stored(options: StoredHitsOptions) -> Self {
+        Self::own(OutputOptions {
+            destination: Destination::Store(options),
+            selection: Selection::default(),
+            format: render::Format::Json,
+            queue: STORED,
+            spool: None,
+        })
     }
 
     fn selection(&self) -> &Selection {
@@ -104,7 +119,7 @@ impl Plan for Way {
         let OutputOptions { destination, spool, .. } = &**options;
         match (destination, spool) {
             (_, Some(spool)) => Some(spool.directory.display().to_string()),
-            (Destination::File(_) | Destination::Stdout { .. }, None) => {
+            (Destination::File(_) | Destination::Store(_) | Destination::Stdout { .. }, None) => {
                 Some(destination.to_string())
             }
             _ => None,

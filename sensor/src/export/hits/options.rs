@@ -10,6 +10,7 @@ use crate::export::{
         http::{Credentials, origin},
         tls::TlsOptions,
     },
+    store::options::StoredHitsOptions,
 };
 
 /// One output.
@@ -37,6 +38,8 @@ pub enum Destination {
     },
     /// A file.
     File(FileOptions),
+    /// The folder of the flow store.
+    Store(StoredHitsOptions),
     /// The system's journal.
     Journal {
         /// The socket that it listens on.
@@ -116,6 +119,7 @@ impl fmt::Display for Destination {
         match self {
             Self::Stdout { .. } => f.write_str("standard output"),
             Self::File(file) => file.path.display().fmt(f),
+            Self::Store(store) => store.fmt(f),
             Self::Journal { .. } => f.write_str("the journal"),
             Self::Syslog(syslog) => {
                 let scheme = match syslog.transport {

@@ -221,7 +221,7 @@ impl Process {
                 if self.complete.get() {
                     return;
                 }
-                self.arrived.notified().await;
+                delivery.idle(&self.arrived).await;
                 continue;
             }
             // A stop that comes during an outage leaves one more attempt.

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use sensor_core::flow::{
-    fields::{FIELDS, Kind, Row, Value},
+    fields::{FIELDS, Field, Kind, Row, Value},
     labels,
 };
 
@@ -13,25 +13,7 @@ use sensor_core::flow::{
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
     out.push(b'{');
     let mut first = true;
-    for field in FIELDS {
-        let value = field.value(row);
-        if value == Value::Absent {
-            continue;
-        }
-        if !std::mem::take(&mut first) {
-            out.push(b',');
-        }
-        out.push(b'"');
-        out.extend_from_slice(field.name.as_bytes());
-        out.extend_from_slice(b"\":");
-        match value {
-            // Names of an address, as its labels: by the table one text.
-            Value::Texts(names) if field.kind == Kind::Text => {
-                write_value(out, Value::Text(&names.join(",")));
-            }
-            value => write_value(out, value),
-        }
-    }
+    FIELDS.iter().for_each(|field| write_field(out, &mut first, field, row));
     labels::for_each(row, |name, values| {
         if !std::mem::take(&mut first) {
             out.push(b',');
@@ -41,6 +23,34 @@ pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
         write_value(out, Value::Texts(values));
     });
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends the same with nothing but some fields, in their order.
+pub fn write_fields(out: &mut Vec<u8>, row: Row<'_>, fields: &[&Field]) {
+    out.push(b'{');
+    let mut first = true;
+    fields.iter().for_each(|field| write_field(out, &mut first, field, row));
+    out.extend_from_slice(b"}\n");
+}
+
+fn write_field(out: &mut Vec<u8>, first: &mut bool, field: &Field, row: Row<'_>) {
+    let value = field.value(row);
+    if value == Value::Absent {
+        return;
+    }
+    if !std::mem::take(first) {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(field.name.as_bytes());
+    out.extend_from_slice(b"\":");
+    match value {
+        // Names of an address, as its labels: by the table one text.
+        Value::Texts(names) if field.kind == Kind::Text => {
+            write_value(out, Value::Text(&names.join(",")));
+        }
+        value => write_value(out, value),
+    }
 }
 
 /// Appends a value as JSON.

@@ -18,36 +18,73 @@ use sensor_core::flow::{
 pub const HEADING: &str = "\
 LAST SEEN                DURATION  INTERFACE   PROTO  SOURCE                      DESTINATION                    PACKETS    OCTETS  FLAGS      END";
 
+/// The cells of a line.
+#[derive(Debug)]
+pub struct Cells {
+    /// When its last packet was seen, UTC.
+    pub time: String,
+    /// From its first packet on.
+    pub duration: String,
+    /// Into or out of the interface.
+    pub arrow: char,
+    /// What saw it.
+    pub interface: String,
+    /// The protocol.
+    pub protocol: String,
+    /// Address and port of the sender.
+    pub source: String,
+    /// Address and port of the receiver.
+    pub destination: String,
+    /// Packets.
+    pub packets: String,
+    /// Octets.
+    pub octets: String,
+    /// TCP flags as letters, or ICMP type and code.
+    pub flags: String,
+    /// Why it ended, and that it was rejected.
+    pub end: String,
+}
+
+impl Cells {
+    /// Those of a record.
+    pub fn of(row: Row<'_>) -> Self {
+        let Row { batch, row: i, interfaces } = row;
+        let name: Cow<'_, str> = match (cloud_interface(row), row.device()) {
+            (Some(interface), _) => interface.into(),
+            (None, Some(device)) if device.name.is_empty() => device.id.to_string().into(),
+            (None, Some(device)) => device.name.as_str().into(),
+            (None, None) => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
+        };
+        let number = batch.protocol[i];
+        Self {
+            time: time(batch.end[i]),
+            duration: told(row, Column::Start, || duration(row.duration())),
+            arrow: match row.direction() {
+                Some("ingress") => '<',
+                Some(_) => '>',
+                None => ' ',
+            },
+            interface: name.into_owned(),
+            protocol: protocol::name(number).map_or_else(|| number.to_string(), str::to_owned),
+            source: end_point(row.source(), batch.port(Side::Source, i), number),
+            destination: end_point(row.destination(), batch.port(Side::Destination, i), number),
+            packets: told(row, Column::Packets, || batch.packets[i].to_string()),
+            octets: told(row, Column::Octets, || octets(batch.octets[i])),
+            flags: flags(row),
+            end: end(row),
+        }
+    }
+}
+
 /// Appends the record and a line end to `out`. Times are UTC.
 pub fn write_row(out: &mut Vec<u8>, row: Row<'_>) {
-    let Row { batch, row: i, interfaces } = row;
-    let [source, destination] = [
-        end_point(row.source(), batch.port(Side::Source, i), batch.protocol[i]),
-        end_point(row.destination(), batch.port(Side::Destination, i), batch.protocol[i]),
-    ];
-    let name: Cow<'_, str> = match (cloud_interface(row), row.device()) {
-        (Some(interface), _) => interface.into(),
-        (None, Some(device)) if device.name.is_empty() => device.id.to_string().into(),
-        (None, Some(device)) => device.name.as_str().into(),
-        (None, None) => interfaces.name(batch.interface[i]).unwrap_or("-").into(),
-    };
-    let arrow = match row.direction() {
-        Some("ingress") => '<',
-        Some(_) => '>',
-        None => ' ',
-    };
-    let number = batch.protocol[i];
-    let protocol = protocol::name(number).map_or_else(|| number.to_string(), str::to_owned);
+    let cells = Cells::of(row);
+    let Cells { time, duration, arrow, interface, protocol, source, .. } = &cells;
+    let Cells { destination, packets, octets, flags, end, .. } = &cells;
     // Writing to a `Vec` cannot fail.
     let _: std::io::Result<()> = writeln!(
         out,
-        "{:<23} {:>9}  {arrow}{name:<10} {protocol:<6} {source:<27} {destination:<27} {:>10} {:>9}  {:<10} {}",
-        time(batch.end[i]),
-        told(row, Column::Start, || duration(row.duration())),
-        told(row, Column::Packets, || batch.packets[i].to_string()),
-        told(row, Column::Octets, || octets(batch.octets[i])),
-        flags(row),
-        end(row),
+        "{time:<23} {duration:>9}  {arrow}{interface:<10} {protocol:<6} {source:<27} {destination:<27} {packets:>10} {octets:>9}  {flags:<10} {end}",
     );
 }
 

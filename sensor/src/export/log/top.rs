@@ -4,77 +4,122 @@ use std::{io::Write as _, net::IpAddr};
 
 use sensor_core::{
     flow::fields::{OwnedValue, Value},
-    hunt::{Group, GroupBy, Groups, Metric, Prefixes, Sums},
+    hunt::{Group, GroupBy, Metric, Prefixes, Sums},
 };
 
 use super::{csv, json, line};
 
-/// Appends the `count` largest groups by `metric`, as JSON objects one a line: the fields of the group that have a value, and
-/// every metric by its name, where any of its flows tells it.
+/// Groups, and what is shown of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'g> {
+    /// What flows of a group have in common.
+    pub by: &'g [GroupBy],
+    /// The groups, in the order in which they are shown.
+    pub groups: &'g [Group],
+    /// Sums that machines get.
+    pub metrics: &'g [Metric],
+    /// That of which people see shares.
+    pub metric: Metric,
+    /// Of what distinct values were counted.
+    pub distinct: &'g [GroupBy],
+    /// Sums over all groups, also those that are not shown.
+    pub total: Sums,
+    /// How many groups there are.
+    pub all: usize,
+}
+
+/// Appends groups as JSON objects, one a line: the fields of the group that have a value, every metric by its name, where any of
+/// its flows tells it, and how many distinct values there are.
 ///
 /// What flows have in common may be a metric of theirs, such as their packets: its key is `by.packets`, and `packets` is the
 /// sum as everywhere.
-pub fn write_json(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
-    for group in top.largest(metric, count) {
+pub fn write_json(out: &mut Vec<u8>, listed: &Listed<'_>) {
+    for group in listed.groups {
         out.push(b'{');
-        for (by, value) in top.by().iter().zip(&group.values) {
-            if let Some(value) = value {
-                json::write_value(out, Value::Text(&key(by)));
-                out.push(b':');
-                match shown(by, value) {
-                    Some(text) => json::write_value(out, Value::Text(&text)),
-                    None => json::write_value(out, value.value()),
-                }
-                out.push(b',');
-            }
+        write_members(out, listed, group);
+        if out.last() == Some(&b',') {
+            out.pop();
         }
-        for metric in Metric::ALL {
-            if let Some(sum) = group.sums.of(metric) {
-                json::write_value(out, Value::Text(metric.name()));
-                // Writing to a `Vec` cannot fail.
-                let _ = write!(out, ":{sum},");
-            }
-        }
-        out.pop();
         out.extend_from_slice(b"}\n");
     }
 }
 
-/// Appends the same as CSV, with a line that names the columns.
-pub fn write_csv(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
-    let keys = top.by().iter().map(key);
-    let names: Vec<_> = keys.chain(Metric::ALL.map(|metric| metric.name().to_owned())).collect();
-    out.extend_from_slice(names.join(",").as_bytes());
-    out.push(b'\n');
-    for group in top.largest(metric, count) {
-        for (by, value) in top.by().iter().zip(&group.values) {
-            write_cell(out, by, value.as_ref());
-            out.push(b',');
-        }
-        for metric in Metric::ALL {
-            if let Some(sum) = group.sums.of(metric) {
-                let _ = write!(out, "{sum}");
+/// Appends what an object tells of a group; there is a comma behind each member.
+pub fn write_members(out: &mut Vec<u8>, listed: &Listed<'_>, group: &Group) {
+    for (by, value) in listed.by.iter().zip(&group.values) {
+        if let Some(value) = value {
+            json::write_value(out, Value::Text(&key(by)));
+            out.push(b':');
+            match shown(by, value) {
+                Some(text) => json::write_value(out, Value::Text(&text)),
+                None => json::write_value(out, value.value()),
             }
             out.push(b',');
         }
+    }
+    for metric in listed.metrics {
+        if let Some(sum) = group.sums.of(*metric) {
+            json::write_value(out, Value::Text(metric.name()));
+            // Writing to a `Vec` cannot fail.
+            let _ = write!(out, ":{sum},");
+        }
+    }
+    for (of, count) in listed.distinct.iter().zip(&group.distinct) {
+        json::write_value(out, Value::Text(&distinct_key(of)));
+        let _ = write!(out, ":{count},");
+    }
+}
+
+/// Appends the same as CSV, with a line that names the columns.
+pub fn write_csv(out: &mut Vec<u8>, listed: &Listed<'_>) {
+    out.extend_from_slice(csv_names(listed).join(",").as_bytes());
+    out.push(b'\n');
+    for group in listed.groups {
+        write_csv_cells(out, listed, group);
         out.pop();
         out.push(b'\n');
     }
 }
 
-/// Appends the same as a table: the group, its flows, packets and octets, its share of all by `metric`; the total below.
-pub fn write_table(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize) {
-    let mut rows = vec![heading(top, metric)];
-    let all = top.total().of(metric);
-    rows.extend(
-        top.largest(metric, count).into_iter().map(|group| row(top.by(), &group, metric, all)),
-    );
-    let mut total = vec![String::new(); top.by().len()];
-    if let Some(first) = total.first_mut() {
-        *first = format!("all {} groups", top.groups());
+/// The names of the columns of CSV.
+pub fn csv_names(listed: &Listed<'_>) -> Vec<String> {
+    let keys = listed.by.iter().map(key);
+    let metrics = listed.metrics.iter().map(|metric| metric.name().to_owned());
+    keys.chain(metrics).chain(listed.distinct.iter().map(distinct_key)).collect()
+}
+
+/// Appends what a line of CSV has of a group; there is a comma behind each cell.
+pub fn write_csv_cells(out: &mut Vec<u8>, listed: &Listed<'_>, group: &Group) {
+    for (by, value) in listed.by.iter().zip(&group.values) {
+        write_cell(out, by, value.as_ref());
+        out.push(b',');
     }
-    total.extend(sums(&top.total(), metric, all));
-    rows.push(total);
+    for metric in listed.metrics {
+        if let Some(sum) = group.sums.of(*metric) {
+            let _ = write!(out, "{sum}");
+        }
+        out.push(b',');
+    }
+    for count in &group.distinct {
+        let _ = write!(out, "{count},");
+    }
+}
+
+/// Appends the same as a table: the group, its flows, packets and octets, its share of all by `metric`; the total below.
+pub fn write_table(out: &mut Vec<u8>, listed: &Listed<'_>) {
+    let Listed { by, groups, metric, total, .. } = *listed;
+    let mut rows = vec![heading(listed)];
+    let all = total.of(metric);
+    rows.extend(groups.iter().map(|group| row(by, group, metric, all)));
+    let mut last = vec![String::new(); by.len()];
+    if let Some(first) = last.first_mut() {
+        *first = format!("all {} groups", listed.all);
+    }
+    if !by.is_empty() {
+        last.extend(sums(&total, metric, all));
+        last.extend(listed.distinct.iter().map(|_| String::new()));
+        rows.push(last);
+    }
     let widths: Vec<usize> = (0..rows[0].len())
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -82,7 +127,7 @@ pub fn write_table(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize
         let mut text = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             // The group to the left, numbers to the right.
-            let aligned = match column < top.by().len() {
+            let aligned = match column < by.len() {
                 true => format!("{cell:<width$}  "),
                 false => format!("{cell:>width$}  "),
             };
@@ -91,6 +136,24 @@ pub fn write_table(out: &mut Vec<u8>, top: &Groups, metric: Metric, count: usize
         // Writing to a `Vec` cannot fail.
         let _ = writeln!(out, "{}", text.trim_end());
     }
+}
+
+fn distinct_key(of: &GroupBy) -> String {
+    format!("distinct.{}", of.subject.name())
+}
+
+/// The values of a group as people read them.
+pub fn shown_values(by: &[GroupBy], values: &[Option<OwnedValue>]) -> Vec<String> {
+    let value = |(by, value): (&GroupBy, &Option<OwnedValue>)| {
+        let mut cell = Vec::new();
+        write_cell(&mut cell, by, value.as_ref());
+        match cell.is_empty() {
+            true => "-".to_owned(),
+            // Control characters of a foreign name would reach the terminal.
+            false => String::from_utf8_lossy(&cell).escape_debug().to_string(),
+        }
+    };
+    by.iter().zip(values).map(value).collect()
 }
 
 /// What the value that a group has in common is called, apart from all metrics.
@@ -122,28 +185,21 @@ fn write_cell(out: &mut Vec<u8>, by: &GroupBy, value: Option<&OwnedValue>) {
     }
 }
 
-fn heading(top: &Groups, metric: Metric) -> Vec<String> {
-    let fields = top.by().iter().map(|by| key(by).to_ascii_uppercase());
+fn heading(listed: &Listed<'_>) -> Vec<String> {
+    let fields = listed.by.iter().map(|by| key(by).to_ascii_uppercase());
     let sums = ["FLOWS", "PACKETS", "OCTETS"].map(str::to_owned);
-    let metric = match metric {
+    let metric = match listed.metric {
         Metric::Flows | Metric::Packets | Metric::Octets => None,
         other => Some(other.name().to_ascii_uppercase()),
     };
-    fields.chain(sums).chain(metric).chain(["SHARE".to_owned()]).collect()
+    let distinct = listed.distinct.iter().map(|of| distinct_key(of).to_ascii_uppercase());
+    fields.chain(sums).chain(metric).chain(["SHARE".to_owned()]).chain(distinct).collect()
 }
 
 fn row(by: &[GroupBy], group: &Group, metric: Metric, all: Option<u128>) -> Vec<String> {
-    let value = |(by, value): (&GroupBy, &Option<OwnedValue>)| {
-        let mut cell = Vec::new();
-        write_cell(&mut cell, by, value.as_ref());
-        match cell.is_empty() {
-            true => "-".to_owned(),
-            // Control characters of a foreign name would reach the terminal.
-            false => String::from_utf8_lossy(&cell).escape_debug().to_string(),
-        }
-    };
-    let values = by.iter().zip(&group.values).map(value);
-    values.chain(sums(&group.sums, metric, all)).collect()
+    let values = shown_values(by, &group.values).into_iter();
+    let distinct = group.distinct.iter().map(|count| line::octets(*count));
+    values.chain(sums(&group.sums, metric, all)).chain(distinct).collect()
 }
 
 fn sums(sums: &Sums, metric: Metric, all: Option<u128>) -> Vec<String> {
@@ -169,7 +225,7 @@ mod tests {
             interfaces::Interfaces,
             testing::push,
         },
-        hunt::{Grouping, Selection},
+        hunt::{Grouping, Groups, Selection},
     };
 
     fn top(by: &[&str]) -> Groups {
@@ -185,13 +241,18 @@ mod tests {
         top
     }
 
-    fn written(
-        write: fn(&mut Vec<u8>, &Groups, Metric, usize),
-        top: &Groups,
-        metric: Metric,
-    ) -> String {
+    fn written(write: fn(&mut Vec<u8>, &Listed<'_>), top: &Groups, metric: Metric) -> String {
         let mut out = Vec::new();
-        write(&mut out, top, metric, 2);
+        let listed = Listed {
+            by: top.by(),
+            groups: &top.largest(metric, 2),
+            metrics: &Metric::ALL,
+            metric,
+            distinct: &[],
+            total: top.total(),
+            all: top.groups(),
+        };
+        write(&mut out, &listed);
         String::from_utf8(out).unwrap()
     }
 

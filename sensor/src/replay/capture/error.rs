@@ -2,11 +2,16 @@
 
 use std::{error::Error, fmt, io, path::PathBuf};
 
+use crate::replay::foreign;
+
 /// Bytes of the largest block that is read. Real ones are a packet (256 KiB at most in libpcap) and a header.
 pub const MAX_BLOCK: usize = 16 << 20;
 
 /// What a file may be that begins with these bytes, and what to do about it.
-fn hint(magic: [u8; 4]) -> &'static str {
+fn hint(magic: [u8; 4]) -> String {
+    if let Some(known) = foreign::hint(&magic) {
+        return format!("; {known}");
+    }
     let is_text = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t' | b'\r' | b'\n');
     match &magic {
         b"PAR1" => {
@@ -17,6 +22,7 @@ fn hint(magic: [u8; 4]) -> &'static str {
         }
         _ => "",
     }
+    .to_owned()
 }
 
 /// Why a capture cannot be read, or not further.

@@ -203,8 +203,8 @@ fn pcapng_simple_and_obsolete_packets() {
 fn foreign_and_empty_input() {
     assert_eq!(refusal(b""), "the capture is empty, not a capture");
     assert_eq!(
-        refusal(b"PK\x03\x04 and more"),
-        "the capture is not a pcap or pcapng capture: it begins with the bytes [50, 4b, 03, 04]"
+        refusal(b"GIF8 and more"),
+        "the capture is not a pcap or pcapng capture: it begins with the bytes [47, 49, 46, 38]; of text, flow logs of AWS are read: add `--as aws`, and `--layout` where no line names the fields"
     );
     let logs = "of text, flow logs of AWS are read: add `--as aws`, and `--layout` where no line names the fields";
     for (octets, hint) in [
@@ -213,6 +213,13 @@ fn foreign_and_empty_input() {
         (
             b"PAR1\x15\x04",
             "it is a Parquet file, and flow logs of AWS are read from such: add `--as aws`",
+        ),
+        (b"PK\x03\x04 and more", "it is a ZIP archive: unpack it"),
+        (b"BZh91AY", "it is compressed by bzip2: `bzip2 -d` decompresses it"),
+        (b"\xfd7zXZ\0", "it is compressed by xz: `xz -d` decompresses it"),
+        (
+            b"\xff\xfev\0e\0r\0",
+            "it is text in UTF-16: `iconv -f UTF-16 -t UTF-8` makes text of it that is read",
         ),
     ] {
         let expected = format!(

@@ -3,6 +3,7 @@
 //! [`writer`] appends a frame a batch; [`reader`] reads a journal, also one that another process is still writing to.
 
 pub mod reader;
+pub mod scan;
 pub mod writer;
 
 /// When what was appended is made to outlast a failure of the machine. A crash of the process alone takes nothing.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -197,6 +198,12 @@ impl Journal {
         self.received
     }
 
+    /// When those of a group were.
+    pub fn received_in(&self, group: usize) -> Option<(u64, u64)> {
+        let times = self.frames[group].iter().map(|place| place.rows.received);
+        times.reduce(|(from, to), (least, most)| (from.min(least), to.max(most)))
+    }
+
     /// How many records it has.
     pub fn rows(&self) -> u64 {
         self.groups.iter().map(|group| group.rows as u64).sum()
@@ -237,12 +244,43 @@ impl Groups for Journal {
     }
 
     fn cells(&self, group: usize, item: Item) -> Result<Cells, Error> {
+        self.cells_of(group, 0..self.frames[group].len(), item)
+    }
+
+    fn fault(&self, _group: usize, _item: Item, fault: Fault) -> Error {
+        Error::Journal { path: self.path.clone(), what: fault.to_string() }
+    }
+}
+
+impl Journal {
+    /// The frames from `first` on of which a group consists, as many as have about `rows` rows, and how many they have.
+    pub(crate) fn window(&self, group: usize, first: usize, rows: usize) -> (Range<usize>, usize) {
+        let (mut end, mut found) = (first, 0);
+        for frame in &self.frames[group][first..] {
+            let more = frame.rows.rows as usize;
+            if found > 0 && found + more > rows {
+                break;
+            }
+            (end, found) = (end + 1, found + more);
+        }
+        (first..end, found)
+    }
+
+    /// The values of an item in some frames of a group.
+    pub(crate) fn cells_of(
+        &self,
+        group: usize,
+        frames: Range<usize>,
+        item: Item,
+    ) -> Result<Cells, Error> {
         let own = &self.groups[group];
         let form = item.form();
         let width = form.octets(own.v6);
-        let mut values = Values::none(form, own.rows);
+        let frames = &self.frames[group][frames];
+        let rows = frames.iter().map(|frame| frame.rows.rows as usize).sum();
+        let mut values = Values::none(form, rows);
         let mut told =
-            (self.told(group, item) != Told::Everywhere).then(|| Vec::with_capacity(own.rows));
+            (self.told(group, item) != Told::Everywhere).then(|| Vec::with_capacity(rows));
         let mark = match item {
             Item::Column(column) => mark(column, own.source).map(u128::from),
             _ => None,
@@ -250,7 +288,7 @@ impl Groups for Journal {
         // As it is among the values.
         let mark = if form == Form::Ipv4 { mark.map(|mark| MAPPED | mark) } else { mark };
         let mut octets = Vec::new();
-        for Place { rows, at, entries } in &self.frames[group] {
+        for Place { rows, at, entries } in frames {
             let (count, begin) = (rows.rows as usize, values.len());
             match entries.iter().find(|entry| entry.item == item) {
                 Some(entry) => {
@@ -287,10 +325,6 @@ impl Groups for Journal {
             _ => Vec::new(),
         };
         Ok(Cells { values, told, documents })
-    }
-
-    fn fault(&self, _group: usize, _item: Item, fault: Fault) -> Error {
-        Error::Journal { path: self.path.clone(), what: fault.to_string() }
     }
 }
 

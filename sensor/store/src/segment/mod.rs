@@ -1,10 +1,14 @@
 //! Sealed records: Parquet files that the store writes once and anybody reads.
 //!
 //! A row group holds records of one family and one kind of source ([`crate::cells::Group`]). `schema`: how items are called and typed.
-//! [`writer`] writes a file, [`reader`] reads one, whoever wrote it; [`merge`]: several as one.
+//! [`writer`] writes a file, [`reader`] reads one, whoever wrote it; [`merge`]: several as one. [`scan`] reads columns straight into batches,
+//! for questions.
 
+mod column;
 pub mod merge;
+mod packed;
 pub mod reader;
+pub mod scan;
 pub mod schema;
 pub mod writer;
 

@@ -18,7 +18,7 @@ use sensor_core::flow::{columns::Column, mac, source::Source};
 use sensor_wire::cloud::columnar::{
     self,
     fault::{Fault, guarded},
-    pages::Page,
+    pages::{Page, Pages},
     runs::Runs,
     source::Seekable,
 };
@@ -192,6 +192,23 @@ impl Segment {
         let read = guarded(|| Ok(Sbbf::read_from_column_chunk(chunk, &**self.file.source())?));
         let filter = read.map_err(|fault| self.fault(group, side, fault))?;
         Ok(filter.filter(|filter| filter.num_blocks() > 0).map(Filter))
+    }
+
+    /// The pages of an item in a group.
+    pub(super) fn pages(&self, group: usize, item: Item) -> Result<Pages, Fault> {
+        let Some(column) = self.columns[item.place()] else {
+            let what = "it is not in the file".to_owned();
+            return Err(Fault::Column { column: item.name().to_owned(), what });
+        };
+        self.file.pages(group, column)
+    }
+
+    /// Where in the file a column of a group is.
+    pub fn places(&self, group: usize, column: &str) -> Option<std::ops::Range<u64>> {
+        let columns = self.file.metadata().row_group(group).columns();
+        let chunk = columns.iter().find(|chunk| chunk.column_path().string() == column)?;
+        let (begin, length) = chunk.byte_range();
+        Some(begin..begin + length)
     }
 
     /// Octets of each column that is stored, over all groups: for people who want to know what takes up their disk.
@@ -395,7 +412,7 @@ fn plain(form: Form, octets: &[u8], count: usize, values: &mut Values) -> Option
 }
 
 /// Appends documents, each behind its length.
-fn documents(octets: &Bytes, count: usize, all: &mut Dictionary) -> Option<()> {
+pub(super) fn documents(octets: &Bytes, count: usize, all: &mut Dictionary) -> Option<()> {
     let mut at = 0_usize;
     for _ in 0..count {
         let length = u32::from_le_bytes(*octets.get(at..)?.first_chunk()?) as usize;

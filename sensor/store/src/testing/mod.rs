@@ -3,6 +3,8 @@
 //! Of 50 million records in 23.2 hours, an eighth is IPv6; 20,000 addresses inside talk to 400,000 outside, some far more than others
 //! (Zipf); four of five records stand beside that of the other direction. Routers tell 17 fields of each.
 
+pub mod incidents;
+
 use std::sync::Arc;
 
 use sensor_core::flow::{
@@ -30,6 +32,10 @@ const DEVICES: u64 = 8;
 /// Records of the day, one after the other.
 pub struct Traffic {
     random: u64,
+    begin: u64,
+    /// Milliseconds in which `records` are made.
+    length: u64,
+    records: u64,
     /// Records that were made.
     made: u64,
     profiles: Arc<Profiles>,
@@ -55,8 +61,13 @@ struct Record {
 }
 
 impl Traffic {
-    /// The traffic of a seed.
+    /// The day of a seed.
     pub fn new(seed: u64) -> Self {
+        Self::over(seed, BEGIN, LENGTH, DAY)
+    }
+
+    /// As many records from `begin` on in `length` milliseconds, both since the epoch and in milliseconds.
+    pub fn over(seed: u64, begin: u64, length: u64, records: u64) -> Self {
         let profiles = Profiles::default();
         for number in 1..PROFILES {
             let system = AutonomousSystem {
@@ -79,6 +90,9 @@ impl Traffic {
         };
         Self {
             random: seed,
+            begin,
+            length,
+            records: records.max(1),
             made: 0,
             profiles: Arc::new(profiles),
             devices: (0..DEVICES).map(device).collect(),
@@ -88,7 +102,8 @@ impl Traffic {
 
     /// When the next record ends.
     pub fn now(&self) -> u64 {
-        BEGIN + (u128::from(self.made) * u128::from(LENGTH) / u128::from(DAY)) as u64
+        self.begin
+            + (u128::from(self.made) * u128::from(self.length) / u128::from(self.records)) as u64
     }
 
     /// The next `rows` records: those of IPv4 and those of IPv6.
@@ -212,6 +227,11 @@ fn put(batch: &mut FlowBatch, record: &Record, end: u64) {
             destination.push(v6(record.destination));
         }
     }
+    put_rest(batch, record, end);
+}
+
+/// All but the addresses.
+fn put_rest(batch: &mut FlowBatch, record: &Record, end: u64) {
     batch.source_port.push(record.ports.0);
     batch.destination_port.push(record.ports.1);
     batch.protocol.push(record.protocol);

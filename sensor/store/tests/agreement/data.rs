@@ -16,7 +16,7 @@ use sensor_store::{
     segment::writer::write,
 };
 
-use crate::support::all_batches;
+use crate::made::all_batches;
 
 /// When they were received where their source does not say.
 pub const NOW: u64 = 1_796_080_000_000;

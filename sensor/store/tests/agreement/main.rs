@@ -4,10 +4,9 @@
 mod data;
 mod engines;
 mod groups;
+#[path = "../records/made.rs"]
+mod made;
 mod queries;
-#[path = "../records/support.rs"]
-#[expect(dead_code, reason = "the tests of records use the rest")]
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -46,6 +46,7 @@ fn whatever_it_is_killed_at_records_are_there_once() {
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut random = Random(20_261_130);
     let (mut unfinished, mut superseded, mut journals, mut last) = (0, 0, 0, 0);
+    let mut slowest = Duration::ZERO;
     for kill in 0..KILLS {
         if kill % KILLS_OF_A_STORE == 0 {
             folder = tempfile::tempdir().expect("a folder");
@@ -90,7 +91,9 @@ fn whatever_it_is_killed_at_records_are_there_once() {
             .unwrap_or(stored);
         assert!(stored > last, "it stored nothing in {:?}", begun.elapsed());
 
+        let begun = Instant::now();
         let (_, keeper, found) = open(folder.path());
+        slowest = slowest.max(begun.elapsed());
         let there = numbers(folder.path()).expect("readable");
         let count = there.len() as u64;
         assert_eq!(there, up_to(count));
@@ -104,7 +107,8 @@ fn whatever_it_is_killed_at_records_are_there_once() {
     }
     // It was killed at all of them: journals, sealing, compaction.
     println!(
-        "{KILLS} kills: {unfinished} unfinished, {superseded} superseded files, {journals} journals"
+        "{KILLS} kills: {unfinished} unfinished, {superseded} superseded files, {journals} journals; \
+         the slowest start took {slowest:?}"
     );
     assert!(journals > 0 && unfinished + superseded > 0);
 }

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod hits;
 mod killed;
 mod support;
 
@@ -155,6 +156,101 @@ fn files_expire_oldest_first_and_are_accounted_for() {
     assert_eq!(numbers(path).expect("readable"), up_to(0));
     appender.append(&numbered(501, 1), NOW + 9 * HOUR).expect("stored");
     assert_eq!(numbers(path).expect("readable"), [501]);
+}
+
+#[test]
+fn numbers_are_not_given_twice_once_all_files_have_expired() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let retention = Retention { age: Some(HOUR), ..Retention::default() };
+    let options = Options { retention, ..SMALL };
+    let (mut appender, mut keeper, _) = store::open(path, options).expect("a store");
+    appender.append(&numbered(1, 100), NOW).expect("stored");
+    appender.tick(NOW).expect("synced");
+    assert_eq!(keeper.work(NOW + 2 * HOUR).expired, 1);
+    drop((appender, keeper));
+    let (mut appender, keeper, found) = store::open(path, options).expect("a store");
+    assert_eq!((found.sealed, found.journals), (0, 0));
+    appender.append(&numbered(101, 1), NOW + 2 * HOUR).expect("stored");
+    assert_eq!(numbers(path).expect("readable"), [101]);
+    drop((appender, keeper));
+    // A journal whose file has expired is not sealed again.
+    std::fs::rename(path.join("journal-0000000000000101"), path.join("aside")).expect("moved");
+    std::fs::write(path.join("sequence"), "102\n").expect("written");
+    std::fs::rename(path.join("aside"), path.join("journal-0000000000000101")).expect("moved");
+    let (appender, _, found) = store::open(path, options).expect("a store");
+    assert_eq!((found.journals, appender.watched().next()), (0, 102));
+    assert_eq!(files(path, "journal-0000000000000101"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_journal_that_somebody_deletes_is_counted_and_holds_nothing_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut appender, mut keeper, _) = open(folder.path());
+    for first in [1, 101] {
+        appender.append(&numbered(first, 100), NOW).expect("stored");
+    }
+    appender.tick(NOW).expect("synced");
+    std::fs::remove_file(folder.path().join("journal-0000000000000001")).expect("deleted");
+    let work = keeper.work(NOW);
+    assert_eq!((work.sealed, work.damaged, work.errors.len()), (2, 1, 1), "{work:?}");
+    let now = keeper.accounts().statement();
+    assert!(now.is_balanced(), "{now:?}");
+    assert_eq!((now.sealed, now.damaged), (100, 100));
+    assert!(keeper.work(NOW).errors.is_empty());
+}
+
+#[test]
+fn what_there_is_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut appender, mut keeper, _) = open(folder.path());
+    let watched = appender.watched();
+    appender.append(&numbered(1, 60), NOW).expect("stored");
+    appender.append(&numbered(61, 60), NOW + 5).expect("stored");
+    let (figures, journals) = watched.figures();
+    assert_eq!((figures.files, journals.journals, journals.begun), (0, 2, Some(NOW)));
+    assert_eq!(journals.octets, appender.octets() + 2 * sensor_store::frame::head().len() as u64);
+    keeper.work(NOW);
+    let (figures, journals) = watched.figures();
+    assert_eq!((figures.files, figures.sealed, figures.oldest), (1, 1, Some(NOW)));
+    assert_eq!((journals.journals, journals.begun), (1, Some(NOW + 5)));
+    let file = std::fs::metadata(&files(folder.path(), ".parquet")[0]).expect("a file");
+    assert_eq!(figures.octets, file.len());
+    let octets = |appender: &mut store::Appender, first, rows| {
+        let before = appender.octets();
+        appender.append(&numbered(first, rows), NOW).expect("stored");
+        appender.octets() - before
+    };
+    let frames = [(121, 1), (122, 2), (124, 10)];
+    let frames = frames.map(|(first, rows)| (rows, octets(&mut appender, first, rows)));
+    println!("octets of a frame in the journal, by records: {frames:?}");
+    // What is to end begins nothing more.
+    watched.end();
+    appender.close(NOW).expect("synced");
+    assert_eq!(keeper.work(NOW).sealed, 0);
+}
+
+#[test]
+fn a_thousand_files_are_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut appender, mut keeper, _) = open(folder.path());
+    for at in 0..1000 {
+        appender.append(&numbered(1 + at * 100, 100), NOW + at * 60_000).expect("stored");
+    }
+    appender.tick(NOW).expect("synced");
+    // Nothing is compacted: it is an hour before any of them.
+    let work = keeper.work(0);
+    assert_eq!((work.sealed, work.compacted), (1000, 0), "{work:?}");
+    drop((appender, keeper));
+    let begun = std::time::Instant::now();
+    let (_, keeper, found) = open(folder.path());
+    println!(
+        "a store of {} files was opened in {:?}",
+        files(folder.path(), ".parquet").len(),
+        begun.elapsed()
+    );
+    assert_eq!(found.sealed, 100_000);
+    assert!(keeper.accounts().statement().is_balanced());
 }
 
 #[test]

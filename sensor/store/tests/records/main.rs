@@ -1,7 +1,9 @@
 //! Records come out of journals, of files and of files made of files as they went in.
 
+mod made;
 mod support;
 
+use made::all_batches;
 use proptest::prelude::*;
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch},
@@ -18,7 +20,7 @@ use sensor_store::{
     segment::{merge::Merged, reader::Segment, writer::write},
     testing::Traffic,
 };
-use support::{all_batches, assert_same, read_all};
+use support::{assert_same, read_all};
 
 const NOW: u64 = 1_796_080_000_000;
 

@@ -10,7 +10,7 @@ use super::{
     flows::Flows,
     format::Format,
     gcp, ibm,
-    json::log::Json,
+    json::{log::Json, wrapped::Messages},
     oci,
 };
 pub use super::{
@@ -44,9 +44,9 @@ impl Decoder {
             Format::AzureDns => Box::new(Json::new(azure::dns::Queries::new(Arc::from(object)))),
             Format::Ibm => Box::new(Json::new(ibm::State::new(Arc::from(object)))),
             Format::Gcp | Format::GcpDns => {
-                Box::new(Json::new(gcp::Entries::new(Arc::from(object))))
+                Box::new(Json::new(Messages::<gcp::Entries>::new(Arc::from(object))))
             }
-            Format::Oci => Box::new(Json::new(oci::Events::new(Arc::from(object)))),
+            Format::Oci => Box::new(Json::new(Messages::<oci::Events>::new(Arc::from(object)))),
         })
     }
 

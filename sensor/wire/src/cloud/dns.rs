@@ -1,14 +1,24 @@
-//! What DNS records of all clouds have in common: texts and addresses out of octets, and answers.
+//! What DNS records of all clouds have in common: texts and addresses out of octets, answers, and the record that all this becomes.
 
 use std::{borrow::Cow, net::IpAddr};
 
-use sensor_core::dns::{
-    Code, DnsAnswer,
-    codes::TYPES,
-    name::{self, Name},
+use sensor_core::{
+    dns::{
+        Code, DnsAnswer, DnsRecord, DnsSource,
+        codes::TYPES,
+        name::{self, Name},
+    },
+    flow::fields::DnsText,
 };
 
-use super::{json::values::Fault, ledger::Reason};
+use super::{
+    flows::Flows,
+    json::{
+        counted::Counted,
+        values::{self, Fault, Number, Text, object},
+    },
+    ledger::{Ledger, Reason},
+};
 
 /// A text as it is shown: whatever octets it has, without control characters.
 pub fn plain(octets: &[u8]) -> Cow<'_, str> {
@@ -27,10 +37,7 @@ pub fn lower(octets: &[u8]) -> Cow<'_, str> {
 }
 
 /// An address that may be missing.
-///
-/// # Errors
-/// It is none.
-pub fn address(octets: &[u8]) -> Result<Option<IpAddr>, Fault<'_>> {
+fn address(octets: &[u8]) -> Result<Option<IpAddr>, Fault<'_>> {
     if octets.is_empty() {
         return Ok(None);
     }
@@ -40,10 +47,7 @@ pub fn address(octets: &[u8]) -> Result<Option<IpAddr>, Fault<'_>> {
 }
 
 /// A name; `what` is what its member is called.
-///
-/// # Errors
-/// It is missing, or longer than any.
-pub fn name<'n>(octets: &'n [u8], what: &'static str) -> Result<Name, Fault<'n>> {
+fn name<'n>(octets: &'n [u8], what: &'static str) -> Result<Name, Fault<'n>> {
     match Name::read(octets) {
         Some(name) => Ok(name),
         None if octets.is_empty() => Err((Reason::Value, what.as_bytes())),
@@ -77,9 +81,105 @@ impl<'a> Answer<'a> {
         Self { kind, class: plain(class), data }
     }
 
-    /// For a record.
-    pub fn told(&self) -> DnsAnswer<'_> {
+    fn told(&self) -> DnsAnswer<'_> {
         DnsAnswer { kind: Code::text(&self.kind), class: Code::text(&self.class), data: &self.data }
+    }
+}
+
+object! {
+    /// A record of the answer, whatever the cloud calls its parts.
+    Told<'a> {
+        /// Its type.
+        kind: Text<'a> = b"Type" | b"type",
+        /// Its class.
+        class: Text<'a> = b"Class" | b"class",
+        /// Its data.
+        data: Text<'a> = b"Rdata" | b"rdata" | b"RData" | b"rvalue",
+    }
+    beside b"TTL" | b"ttl" | b"Name" | b"domainName";
+}
+
+/// The first records of an answer.
+pub fn answers<'a>(told: &'a Counted<Told<'_>>) -> Vec<Answer<'a>> {
+    let answer = |told: &'a Told<'_>| {
+        Answer::new(told.kind.octets(), told.class.octets(), told.data.octets())
+    };
+    told.iter().map(answer).collect()
+}
+
+/// Counts what is not known of an answer, called so.
+pub fn count_unknown(told: &Counted<Told<'_>>, member: &str, ledger: &mut Ledger) {
+    for answer in told.iter() {
+        answer.unknown.count(member, ledger);
+    }
+}
+
+/// What a log tells of a query and what came back.
+pub struct Query<'q, const TEXTS: usize> {
+    /// Which log.
+    pub source: DnsSource,
+    /// When it was asked.
+    pub time: &'q Text<'q>,
+    /// For which name, and what its member is called.
+    pub name: (&'q Text<'q>, &'static str),
+    /// Who asked; who was asked.
+    pub ends: [&'q [u8]; 2],
+    /// From which port, and what its member is called.
+    pub port: Option<(&'q Number, &'static str)>,
+    /// Type and class; what came back. Empty ones are not told.
+    pub codes: [&'q [u8]; 3],
+    /// The answer, as far as it is kept, and how many records it has.
+    pub answers: (Vec<Answer<'q>>, Option<u64>),
+    /// Whether whoever answered has authority.
+    pub authoritative: Option<bool>,
+    /// Other texts; empty ones are not told.
+    pub texts: [(DnsText, Cow<'q, str>); TEXTS],
+}
+
+impl<'q, const TEXTS: usize> Query<'q, TEXTS> {
+    /// Appends the record of a query; `place` says where it was observed and whose it is, once there is a record. Its source.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn append(
+        &self,
+        flows: &mut Flows,
+        place: impl FnOnce(&mut Flows) -> (u32, u32),
+    ) -> Result<u32, Fault<'q>> {
+        let Some(time) = values::time(self.time)? else {
+            return Err((Reason::Time, self.time.octets()));
+        };
+        let (told, member) = self.name;
+        let name = name(told.octets(), member)?;
+        let [client, server] = self.ends.map(address);
+        let client_port = match self.port {
+            Some((port, member)) => port.get(member)?,
+            None => None,
+        };
+        let (client, server) = (client?, server?);
+        let answers: Vec<DnsAnswer<'_>> = self.answers.0.iter().map(Answer::told).collect();
+        let [query_type, query_class, response_code] = self.codes.map(plain);
+        let mut texts = [""; DnsText::COUNT];
+        self.texts.iter().for_each(|(text, value)| texts[*text as usize] = value);
+        let (point, source) = place(flows);
+        flows.push_dns(&DnsRecord {
+            source: self.source,
+            time,
+            client,
+            client_port,
+            server,
+            name: &name,
+            query_type: Code::text(&query_type),
+            query_class: Code::text(&query_class),
+            response_code: Code::text(&response_code),
+            answer_count: self.answers.1,
+            answers: &answers,
+            authoritative: self.authoritative,
+            texts,
+            device: source,
+            point,
+        });
+        Ok(source)
     }
 }
 

@@ -131,6 +131,25 @@ mod tests {
         }
 
         #[test]
+        fn what_is_nearly_an_address_is_one_or_none(address in any::<[u8; 4]>(), at in any::<prop::sample::Index>(), with in ".?", length in 0..2_usize) {
+            let address = std::net::Ipv4Addr::from(address).to_string();
+            let at = at.index(address.len());
+            let text = [&address[..at], &with, &address[(at + length).min(address.len())..]].concat();
+            prop_assert_eq!(ipv4(text.as_bytes()), text.parse::<std::net::Ipv4Addr>().ok().map(u32::from), "{}", text);
+            prop_assert_eq!(number(text.as_bytes()), text.parse::<u64>().ok().filter(|_| !text.starts_with('+')), "{}", text);
+        }
+
+        #[test]
+        fn digits_with_another_octet_among_them_are_no_number(digits in "[0-9]{1,20}", at in any::<prop::sample::Index>(), with in any::<u8>()) {
+            let mut octets = digits.clone().into_bytes();
+            prop_assert_eq!(number(&octets), digits.parse().ok());
+            let at = at.index(octets.len());
+            octets[at] = with;
+            let expected = std::str::from_utf8(&octets).ok().filter(|_| with.is_ascii_digit()).and_then(|text| text.parse().ok());
+            prop_assert_eq!(number(&octets), expected);
+        }
+
+        #[test]
         fn any_text_is_an_address_as_the_standard_library_says(text in "[0-9.]{0,16}") {
             let expected = text.parse::<std::net::Ipv4Addr>().ok().map(u32::from);
             prop_assert_eq!(ipv4(text.as_bytes()), expected);

@@ -18,6 +18,9 @@ impl Needs {
     /// Nothing.
     pub const NONE: Self = Self::columns(0);
 
+    /// Everything.
+    pub const ALL: Self = Self { columns: all(Column::ALL), source: true, destination: true };
+
     /// Columns of the table alone.
     pub const fn columns(columns: u128) -> Self {
         Self { columns, source: false, destination: false }
@@ -60,6 +63,14 @@ impl Needs {
     /// Whether nothing is needed.
     pub const fn is_empty(self) -> bool {
         self.columns == 0 && !self.source && !self.destination
+    }
+
+    /// The names of what is needed: that which stands in a column of the table has the name of that.
+    pub fn names(self) -> Vec<&'static str> {
+        let columns = Column::ALL.iter().filter(|column| self.has(**column));
+        let addresses = [(self.source, "srcip"), (self.destination, "dstip")];
+        let addresses = addresses.into_iter().filter(|(needed, _)| *needed).map(|(_, name)| name);
+        addresses.chain(columns.map(|column| column.name())).collect()
     }
 
     /// Whether the column is needed.

@@ -74,8 +74,9 @@ impl Mask {
         passing
     }
 
+    /// Takes out the rows that another does not have.
     #[inline(always)]
-    pub(super) fn retain(&mut self, other: &Self) {
+    pub fn retain(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(&other.0) {
             *word &= other;
         }
@@ -97,8 +98,9 @@ impl Mask {
         }
     }
 
+    /// Adds the rows of another.
     #[inline(always)]
-    pub(super) fn unite(&mut self, other: &Self) {
+    pub fn unite(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(&other.0) {
             *word |= other;
         }

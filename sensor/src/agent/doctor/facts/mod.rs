@@ -9,6 +9,7 @@ pub mod kernel;
 pub mod memory;
 pub mod peers;
 pub mod sockets;
+pub mod store;
 pub mod user;
 
 use std::time::Duration;
@@ -18,7 +19,7 @@ use sensor_kernel::probe::Means;
 use self::{
     clock::ClockFacts, files::FileFacts, folders::FolderFacts, interfaces::InterfaceFacts,
     kernel::KernelFacts, memory::MemoryFacts, peers::PeerFacts, sockets::SocketFacts,
-    user::UserFacts,
+    store::StoreFacts, user::UserFacts,
 };
 use crate::agent::config::Config;
 
@@ -27,6 +28,8 @@ pub struct Facts {
     pub files: FileFacts,
     /// Of flow logs that are followed.
     pub folders: Vec<FolderFacts>,
+    /// Of the flow store, where there is one.
+    pub store: Option<StoreFacts>,
     /// None where no interface is captured: then the kernel need not offer anything.
     pub capture: Option<CaptureFacts>,
     pub user: UserFacts,
@@ -55,6 +58,7 @@ impl Facts {
         Self {
             files,
             folders: folders::gather(config),
+            store: store::gather(config),
             capture,
             user: user::gather(config, &means),
             memory: memory::gather(config, contents.as_ref()),

@@ -150,7 +150,7 @@ fn ways(config: &Config) -> (Vec<Way>, Vec<PeerFacts>) {
                 let outcome = Outcome::Local(connect(socket));
                 known.push(PeerFacts { role, name, is_udp: false, outcome });
             }
-            Destination::File(_) | Destination::Stdout { .. } => {}
+            Destination::File(_) | Destination::Store(_) | Destination::Stdout { .. } => {}
         }
     }
     for forward in &config.intake.forwards {

@@ -8,6 +8,7 @@ mod kernel;
 mod memory;
 mod peers;
 mod sockets;
+mod store;
 mod user;
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
 pub fn judge(facts: &Facts) -> Report {
     let mut findings = files(&facts.files);
     findings.extend(facts.folders.iter().map(folders::judge));
+    findings.extend(facts.store.as_ref().map(store::judge));
     let mut interfaces = Vec::new();
     match &facts.capture {
         Some(capture) => {

@@ -120,6 +120,7 @@ pub fn troubled() -> Facts {
     };
     Facts {
         files: FileFacts { path: Some("/etc/sensor/sensor.toml".into()), ..FileFacts::default() },
+        store: None,
         folders: vec![FolderFacts {
             name: "production".into(),
             root: "/var/lib/flowlogs".into(),

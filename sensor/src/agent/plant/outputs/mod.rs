@@ -122,7 +122,7 @@ impl Outputs {
         let ways = ways::of(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
         let dns = SinkSet::start(ways::of_dns(config, mode), |way| starter.start_dns(way))?;
-        let hits = Hits::start(starter.hits(config, &ways), &starter.reopen)?;
+        let hits = Hits::start(starter.hits(config, mode, &ways), &starter.reopen)?;
         let (lent, taps, recent) = Default::default();
         Ok(Self { sinks, dns, hits, starter, lent, taps, recent, mode })
     }
@@ -137,7 +137,7 @@ impl Outputs {
         let prepared = records.and_then(|records| {
             let dns = ways::of_dns(config, self.mode);
             let dns = self.dns.prepare(dns, |way| self.starter.start_dns(way))?;
-            let hits = self.hits.prepare(self.starter.hits(config, &ways))?;
+            let hits = self.hits.prepare(self.starter.hits(config, self.mode, &ways))?;
             Ok(PreparedOutputs { records, dns, hits })
         });
         if prepared.is_err() {
@@ -255,6 +255,15 @@ impl Outputs {
         status.dns_sinks = self.dns.reports().into_iter().map(status::Sink::of).collect();
         status.hits = self.hits.reports().into_iter().map(status::Sink::of).collect();
         status.recent_hits = self.recent.report();
+        self.report_store(status);
+    }
+
+    fn report_store(&self, status: &mut Status) {
+        let sinks = self.sinks.read();
+        let found = sinks.iter().find_map(|running| {
+            Some((running.sink.store()?, running.sink.account().not_sent.totals.flows))
+        });
+        status.store = found.map(|(report, not_sent)| status::store::Store::of(report, not_sent));
     }
 
     /// Who looks at live flows.
@@ -304,6 +313,7 @@ impl Outputs {
         self.dns.end(patient);
         status.sinks = self.sinks.reports().into_iter().map(status::Sink::of).collect();
         status.dns_sinks = self.dns.reports().into_iter().map(status::Sink::of).collect();
+        self.report_store(status);
         status.hits = self.hits.end(patient).into_iter().map(status::Sink::of).collect();
     }
 }

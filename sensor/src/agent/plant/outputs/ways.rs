@@ -15,7 +15,10 @@ use sensor_core::{
 
 use super::options;
 use crate::{
-    agent::{config::Config, mode::Mode},
+    agent::{
+        config::{Config, store::StoreConfig},
+        mode::Mode,
+    },
     export::{
         clickhouse::{ClickHouseSink, options::ClickHouseOptions},
         files::{
@@ -32,6 +35,7 @@ use crate::{
         log::{DnsLog, FlowLog, Format, lots::LotFile},
         set::{Plan, Running},
         sink::{Sink, Tuning},
+        store::{StoreSink, options::StoreOptions},
     },
 };
 
@@ -44,6 +48,8 @@ pub enum Way {
     ClickHouse(Box<ClickHouseOptions>, u64),
     /// To the standard output; records that may wait.
     Stdout(u64),
+    /// Into the flow store; records that may wait.
+    Store(StoreOptions, u64),
     /// Into a file of lines.
     Log {
         /// The file.
@@ -60,7 +66,10 @@ impl Way {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Ipfix(Destination::Collector(_), _) | Self::ClickHouse(..) => false,
-            Self::Ipfix(Destination::Files(_), _) | Self::Stdout(_) | Self::Log { .. } => true,
+            Self::Ipfix(Destination::Files(_), _)
+            | Self::Stdout(_)
+            | Self::Store(..)
+            | Self::Log { .. } => true,
         }
     }
 }
@@ -73,6 +82,7 @@ impl Plan for Way {
             }
             (Self::ClickHouse(to, _), Self::ClickHouse(other, _)) => to == other,
             (Self::Stdout(_), Self::Stdout(_)) => true,
+            (Self::Store(own, _), Self::Store(other, _)) => own == other,
             (
                 Self::Log { path, rotation, .. },
                 Self::Log { path: other, rotation: rotated, .. },
@@ -87,6 +97,7 @@ impl Plan for Way {
             // A lot that is under way and one that another begins have tokens of their own.
             Self::Ipfix(..) | Self::ClickHouse(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
+            Self::Store(store, _) => Some(store.to_string()),
             Self::Log { path, .. } => Some(path.display().to_string()),
         }
     }
@@ -96,9 +107,10 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::ClickHouse(_, queue) | Self::Stdout(queue) | Self::Log { queue, .. } => {
-                Tuning { queue: *queue, ipfix: None }
-            }
+            Self::ClickHouse(_, queue)
+            | Self::Stdout(queue)
+            | Self::Store(_, queue)
+            | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
         }
     }
 }
@@ -120,6 +132,9 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
         let destination = Destination::Files(files);
         ways.push(Way::Ipfix(destination, options::ipfix(config, u16::MAX, mode)));
     }
+    if let Some(store) = store(config, mode) {
+        ways.push(Way::Store(store.records, export.queue));
+    }
     for table in &config.clickhouse {
         ways.push(Way::ClickHouse(Box::new(table.clone()), export.queue));
     }
@@ -132,6 +147,22 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
         ways.push(Way::Log { path, rotation, queue: export.queue });
     }
     ways
+}
+
+/// Nothing is deleted.
+const KEPT_WHOLE: sensor_store::plan::Retention =
+    sensor_store::plan::Retention { age: None, octets: None, free: None };
+
+/// The store that is written to. What is replayed is stored where a flag says so: the store of the configuration is that of the agent.
+fn store(config: &Config, mode: Mode) -> Option<StoreConfig> {
+    let mut store = config.store.clone()?;
+    if mode == Mode::Files {
+        config.written.overrides.store.as_ref()?;
+        // What is replayed ends by itself, and is wanted whole.
+        store.records.store.retention = KEPT_WHOLE;
+        store.hits.iter_mut().for_each(|hits| hits.hits.retention = KEPT_WHOLE);
+    }
+    Some(store)
 }
 
 /// The outputs of DNS records that `config` asks for.
@@ -178,6 +209,7 @@ impl Starter {
                 }
                 Box::new(sink)
             }
+            Way::Store(options, queue) => Box::new(StoreSink::start(options, *queue)?),
             Way::ClickHouse(options, queue) => Box::new(ClickHouseSink::start(options, *queue)?),
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
@@ -201,7 +233,7 @@ impl Starter {
                 Box::new(DnsLog::to_file(file, interfaces, *queue)?)
             }
             // No others are asked for.
-            Way::Stdout(_) | Way::Ipfix(..) | Way::ClickHouse(..) => {
+            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) | Way::ClickHouse(..) => {
                 let queue = way.tuning().queue;
                 Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
             }
@@ -225,9 +257,10 @@ impl Starter {
     }
 
     /// The outputs of hits that `config` asks for: those of their own, and those of the sinks among `ways`.
-    pub fn hits(&self, config: &Config, ways: &[Way]) -> Vec<hits::Way> {
+    pub fn hits(&self, config: &Config, mode: Mode, ways: &[Way]) -> Vec<hits::Way> {
         let own = config.hits.outputs.iter().cloned().map(hits::Way::own);
         let mut all: Vec<hits::Way> = own.collect();
+        all.extend(store(config, mode).and_then(|store| store.hits).map(hits::Way::stored));
         let sinks = self.sinks();
         for way in ways {
             // The youngest: an older one has been ended, or is about to be.

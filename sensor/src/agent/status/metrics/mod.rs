@@ -2,7 +2,7 @@
 //! (OpenMetrics) and `docs/metrics.md` are made of it.
 //!
 //! * [`metric`]: what a metric is, and its samples. [`table`]: all of them;
-//!   `cloud`, `engine`, `health`, `host`, `ingest`, `intake`, `outputs`, `process`: the rows of the table, by subject.
+//!   `cloud`, `engine`, `health`, `host`, `ingest`, `intake`, `outputs`, `process`, `store`: the rows of the table, by subject.
 //! * [`exposition`]: how they are written. `page`: how they are documented.
 //!
 //! The number of time series is bounded: what a label may say is bounded by the configuration, or else by [`MOST`] values of
@@ -25,5 +25,6 @@ mod outputs;
 #[cfg(test)]
 mod page;
 mod process;
+mod store;
 
 pub use self::metric::View;

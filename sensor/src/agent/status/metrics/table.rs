@@ -1,10 +1,10 @@
 //! The table of all metrics.
 
-use super::{cloud, engine, health, host, ingest, intake, metric::Metric, outputs, process};
+use super::{cloud, engine, health, host, ingest, intake, metric::Metric, outputs, process, store};
 
 /// The table: every metric that there is, in the order of the exposition.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    let sections: [&'static [Metric]; 8] = [
+    let sections: [&'static [Metric]; 9] = [
         process::ROWS,
         health::ROWS,
         host::ROWS,
@@ -13,6 +13,7 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
         ingest::ROWS,
         engine::ROWS,
         outputs::ROWS,
+        store::ROWS,
     ];
     sections.into_iter().flatten()
 }

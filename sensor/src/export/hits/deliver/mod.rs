@@ -4,19 +4,27 @@
 use std::sync::Arc;
 
 use sensor_core::policy::alert::Alert;
+use tokio::sync::Notify;
 
-use self::{file::HitFile, journal::Journal, stdout::Stdout, syslog::Syslog, webhook::Webhook};
+use self::{
+    file::HitFile, journal::Journal, stdout::Stdout, store::StoredHits, syslog::Syslog,
+    webhook::Webhook,
+};
 use super::{
     error::HitsError,
     options::{Destination, SyslogOptions},
-    render::{Detail, Format, journal as journal_form, syslog as syslog_form, text},
+    render::{Detail, Format, journal as journal_form, stored, syslog as syslog_form, text},
 };
-use crate::export::files::{Reopen, retention::Deleted};
+use crate::{
+    clock,
+    export::files::{Reopen, retention::Deleted},
+};
 
 mod file;
 mod journal;
 mod outcome;
 mod stdout;
+mod store;
 mod syslog;
 mod webhook;
 
@@ -31,6 +39,8 @@ pub enum Renderer {
     Terminal(text::Style),
     /// As a syslog message.
     Syslog(syslog_form::Sender),
+    /// As it is kept in the flow store.
+    Stored,
     /// As fields of the journal, under this identifier.
     Journal(String),
 }
@@ -43,6 +53,7 @@ impl Renderer {
             Self::Line(format) => format.write(&mut out, event, Detail::Full),
             Self::Terminal(style) => text::write(&mut out, event, *style),
             Self::Syslog(sender) => return syslog_form::message(event, sender),
+            Self::Stored => stored::write(&mut out, event, clock::now()),
             Self::Journal(tag) => return journal_form::fields(event, tag),
         }
         out
@@ -57,7 +68,10 @@ pub fn check(destination: &Destination, format: Format) -> Result<(), HitsError>
             .map(drop)
             .map_err(|source| HitsError::Net { output: name, source }),
         Destination::Webhook(options) => Webhook::new(options.clone(), format, &name).map(drop),
-        Destination::Stdout { .. } | Destination::File(_) | Destination::Journal { .. } => Ok(()),
+        Destination::Stdout { .. }
+        | Destination::File(_)
+        | Destination::Store(_)
+        | Destination::Journal { .. } => Ok(()),
     }
 }
 
@@ -65,6 +79,7 @@ pub fn check(destination: &Destination, format: Format) -> Result<(), HitsError>
 pub enum Delivery {
     Stdout(Stdout),
     File(HitFile),
+    Store(StoredHits),
     Journal(Journal),
     Syslog(Box<Syslog>),
     Webhook(Box<Webhook>),
@@ -92,6 +107,9 @@ impl Delivery {
             Destination::File(options) => {
                 (Self::File(HitFile::open(options, reopen)?), Renderer::Line(format))
             }
+            Destination::Store(options) => {
+                (Self::Store(StoredHits::open(&options)?), Renderer::Stored)
+            }
             Destination::Journal { socket, tag } => {
                 (Self::Journal(Journal::new(socket)), Renderer::Journal(tag))
             }
@@ -113,6 +131,7 @@ impl Delivery {
         match self {
             Self::Stdout(stdout) => stdout.deliver(batch),
             Self::File(file) => file.deliver(batch),
+            Self::Store(store) => store.deliver(batch),
             Self::Journal(journal) => journal.deliver(batch).await,
             Self::Syslog(syslog) => syslog.deliver(batch).await,
             Self::Webhook(webhook) => webhook.deliver(batch).await,
@@ -123,7 +142,16 @@ impl Delivery {
     pub fn take_deleted(&mut self) -> Deleted {
         match self {
             Self::File(file) => file.take_deleted(),
+            Self::Store(store) => store.take_deleted(),
             _ => Deleted::default(),
+        }
+    }
+
+    /// Waits for more that is to be delivered.
+    pub async fn idle(&mut self, arrived: &Notify) {
+        match self {
+            Self::Store(store) => store.idle(arrived).await,
+            _ => arrived.notified().await,
         }
     }
 

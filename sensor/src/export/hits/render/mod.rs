@@ -5,6 +5,7 @@
 //! * [`text`]: for people.
 //! * [`syslog`]: RFC 5424, around any of these.
 //! * [`journal`]: the journal's native fields.
+//! * [`stored`]: JSON in the flow store.
 //! * [`summary`]: what happened, in one line.
 
 use sensor_core::policy::alert::Alert;
@@ -13,6 +14,7 @@ pub mod cef;
 pub mod journal;
 pub mod json;
 mod parts;
+pub mod stored;
 pub mod summary;
 pub mod syslog;
 pub mod text;

@@ -1,12 +1,9 @@
 //! Records of the query logs of Route 53 Resolver: an object in JSON each, in whatever envelope. Their members, and a record of them.
 
-use sensor_core::{
-    dns::{Code, DnsAnswer, DnsRecord, DnsSource},
-    flow::fields::DnsText,
-};
+use sensor_core::{dns::DnsSource, flow::fields::DnsText};
 
 use crate::cloud::{
-    dns::{Answer, address, lower, name, plain},
+    dns::{self, Told, lower, plain},
     flows::Flows,
     json::{
         counted::Counted,
@@ -53,18 +50,6 @@ object! {
         group: Text<'a> = b"firewall_rule_group_id",
         /// By which list of domains.
         list: Text<'a> = b"firewall_domain_list_id",
-    }
-}
-
-object! {
-    /// A record of the answer.
-    Told<'a> {
-        /// Its type.
-        kind: Text<'a> = b"Type" | b"type",
-        /// Its class.
-        class: Text<'a> = b"Class" | b"class",
-        /// Its data.
-        data: Text<'a> = b"Rdata" | b"rdata",
     }
 }
 
@@ -124,66 +109,39 @@ fn append<'q>(
     (account, own_log): (&str, &str),
     flows: &mut Flows,
 ) -> Result<u32, Fault<'q>> {
-    let Some(time) = values::time(&query.time)? else {
-        return Err((Reason::Time, query.time.octets()));
-    };
-    let name = name(query.name.octets(), "query_name")?;
-    let client = address(query.source.octets())?;
-    let client_port = query.port.get("srcport")?;
-    let answers: Vec<Answer<'_>> = query
-        .answers
-        .iter()
-        .map(|told| Answer::new(told.kind.octets(), told.class.octets(), told.data.octets()))
-        .collect();
-    let answers: Vec<DnsAnswer<'_>> = answers.iter().map(Answer::told).collect();
-    let vpc = plain(query.vpc.octets());
-    let log = if vpc.is_empty() { own_log.to_owned() } else { log(&vpc) };
-    let told = [
-        query.account.octets(),
-        query.vpc.octets(),
-        b"",
-        query.ids.instance.octets(),
-        b"",
-        query.region.octets(),
-        b"",
-    ];
-    let (point, source) = flows.point(told, account, &log);
-    let all = [
-        (DnsText::Protocol, lower(query.transport.octets())),
-        (DnsText::Action, lower(query.action.octets())),
-        (DnsText::Version, plain(query.version.octets())),
-        (DnsText::Rule, plain(query.group.octets())),
-        (DnsText::DomainList, plain(query.list.octets())),
-        (DnsText::Endpoint, plain(query.ids.endpoint.octets())),
-    ];
-    let mut texts = [""; DnsText::COUNT];
-    all.iter().for_each(|(text, value)| texts[*text as usize] = value);
-    let [query_type, query_class, response_code] =
-        [&query.kind, &query.class, &query.code].map(|text| plain(text.octets()));
-    flows.push_dns(&DnsRecord {
+    let told = dns::Query {
         source: DnsSource::Route53,
-        time,
-        client,
-        client_port,
-        server: None,
-        name: &name,
-        query_type: Code::text(&query_type),
-        query_class: Code::text(&query_class),
-        response_code: Code::text(&response_code),
-        answer_count: query.answers.count,
-        answers: &answers,
+        time: &query.time,
+        name: (&query.name, "query_name"),
+        ends: [query.source.octets(), b""],
+        port: Some((&query.port, "srcport")),
+        codes: [&query.kind, &query.class, &query.code].map(Text::octets),
+        answers: (dns::answers(&query.answers), query.answers.count),
         authoritative: None,
-        texts,
-        device: source,
-        point,
-    });
-    Ok(source)
+        texts: [
+            (DnsText::Protocol, lower(query.transport.octets())),
+            (DnsText::Action, lower(query.action.octets())),
+            (DnsText::Version, plain(query.version.octets())),
+            (DnsText::Rule, plain(query.group.octets())),
+            (DnsText::DomainList, plain(query.list.octets())),
+            (DnsText::Endpoint, plain(query.ids.endpoint.octets())),
+        ],
+    };
+    told.append(flows, |flows| {
+        let vpc = plain(query.vpc.octets());
+        let log = if vpc.is_empty() { own_log.to_owned() } else { log(&vpc) };
+        let account_of = query.account.octets();
+        let (instance, region) = (query.ids.instance.octets(), query.region.octets());
+        flows.point(
+            [account_of, query.vpc.octets(), b"", instance, b"", region, b""],
+            account,
+            &log,
+        )
+    })
 }
 
 fn count_unknown(query: &Query<'_>, ledger: &mut Ledger) {
     query.unknown.count("", ledger);
     query.ids.unknown.count("srcids.", ledger);
-    for answer in query.answers.iter() {
-        answer.unknown.count("answers.", ledger);
-    }
+    dns::count_unknown(&query.answers, "answers.", ledger);
 }

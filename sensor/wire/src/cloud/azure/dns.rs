@@ -4,13 +4,13 @@
 use std::{borrow::Cow, sync::Arc};
 
 use sensor_core::{
-    dns::{Code, DnsAnswer, DnsRecord, DnsSource},
+    dns::DnsSource,
     flow::{fields::DnsText, source::Source},
 };
 
 use super::resource::Place;
 use crate::cloud::{
-    dns::{Answer, address, lower, name, plain},
+    dns::{self, Told, lower, plain},
     flows::Flows,
     json::{
         counted::Counted,
@@ -78,19 +78,6 @@ object! {
     }
     beside b"dstport" | b"query_response_time" | b"resolution_path" | b"authority" | b"additional" | b"dnsforwardingruleset_id"
         | b"dnsforwardingruleset_domain";
-}
-
-object! {
-    /// A record of the answer.
-    Told<'a> {
-        /// Its type.
-        kind: Text<'a> = b"Type",
-        /// Its class.
-        class: Text<'a> = b"Class",
-        /// Its data.
-        data: Text<'a> = b"RData",
-    }
-    beside b"TTL" | b"Name";
 }
 
 /// The log.
@@ -163,19 +150,29 @@ fn append<'r>(
     if !record.category.is_empty() && !record.category.is(CATEGORY) {
         return Err((Reason::OtherLog, record.category.octets()));
     }
-    let Some(time) = values::time(&record.time)? else {
-        return Err((Reason::Time, record.time.octets()));
+    let told = dns::Query {
+        source: DnsSource::AzureDns,
+        time: &record.time,
+        name: (&query.name, "query_name"),
+        ends: [&query.source, &query.server].map(Text::octets),
+        port: Some((&query.port, "srcport")),
+        codes: [&query.kind, &query.class, &query.code].map(Text::octets),
+        answers: (dns::answers(&query.answers), query.answers.count),
+        authoritative: None,
+        texts: [
+            (DnsText::Protocol, lower(query.transport.octets())),
+            (DnsText::Action, action(&query.action)),
+            (DnsText::Version, plain(query.version.octets())),
+            (DnsText::DomainList, lower(query.list.octets())),
+            (DnsText::Endpoint, lower(query.endpoint.octets())),
+        ],
     };
-    let name = name(query.name.octets(), "query_name")?;
-    let client = address(query.source.octets())?;
-    let client_port = query.port.get("srcport")?;
-    let server = address(query.server.octets())?;
-    let answers: Vec<Answer<'_>> = query
-        .answers
-        .iter()
-        .map(|told| Answer::new(told.kind.octets(), told.class.octets(), told.data.octets()))
-        .collect();
-    let answers: Vec<DnsAnswer<'_>> = answers.iter().map(Answer::told).collect();
+    told.append(flows, |flows| point(record, of_blob, flows))
+}
+
+/// Where a query was observed, and the source that its policy is.
+fn point(record: &Record<'_>, of_blob: &Place, flows: &mut Flows) -> (u32, u32) {
+    let query = &record.query;
     let policy = record.resource.or(&query.policy).octets();
     let network = Place::of(b"", b"", query.network.octets());
     let place = Place::of(b"", policy, b"").or(&network).or(of_blob);
@@ -184,45 +181,9 @@ fn append<'r>(
     let subscription = [&*network.subscription, &*told, &*place.subscription];
     let subscription = subscription.into_iter().find(|told| !told.is_empty()).unwrap_or_default();
     let log = if place.log.is_empty() { "dnsresponse" } else { &place.log };
-    let told: [&[u8]; 7] = [
-        subscription.as_bytes(),
-        network.network.as_bytes(),
-        b"",
-        b"",
-        b"",
-        query.region.octets(),
-        b"",
-    ];
-    let (point, source) = flows.point(told, &place.subscription, log);
-    let all = [
-        (DnsText::Protocol, lower(query.transport.octets())),
-        (DnsText::Action, action(&query.action)),
-        (DnsText::Version, plain(query.version.octets())),
-        (DnsText::DomainList, lower(query.list.octets())),
-        (DnsText::Endpoint, lower(query.endpoint.octets())),
-    ];
-    let mut texts = [""; DnsText::COUNT];
-    all.iter().for_each(|(text, value)| texts[*text as usize] = value);
-    let [query_type, query_class, response_code] =
-        [&query.kind, &query.class, &query.code].map(|text| plain(text.octets()));
-    flows.push_dns(&DnsRecord {
-        source: DnsSource::AzureDns,
-        time,
-        client,
-        client_port,
-        server,
-        name: &name,
-        query_type: Code::text(&query_type),
-        query_class: Code::text(&query_class),
-        response_code: Code::text(&response_code),
-        answer_count: query.answers.count,
-        answers: &answers,
-        authoritative: None,
-        texts,
-        device: source,
-        point,
-    });
-    Ok(source)
+    let (account, vpc, region) =
+        (subscription.as_bytes(), network.network.as_bytes(), query.region.octets());
+    flows.point([account, vpc, b"", b"", b"", region, b""], &place.subscription, log)
 }
 
 /// What a policy did, as other clouds call it; nothing where no rule matched.
@@ -237,9 +198,7 @@ fn action<'q>(told: &'q Text<'_>) -> Cow<'q, str> {
 fn count_unknown(record: &Record<'_>, ledger: &mut Ledger) {
     record.unknown.count("", ledger);
     record.query.unknown.count("properties.", ledger);
-    for answer in record.query.answers.iter() {
-        answer.unknown.count("properties.answer.", ledger);
-    }
+    dns::count_unknown(&record.query.answers, "properties.answer.", ledger);
 }
 
 #[cfg(test)]

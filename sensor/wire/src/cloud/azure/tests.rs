@@ -1,17 +1,13 @@
 //! Whole blobs: made ones, and the corpus where it is there (`SENSOR_CORPORA`, else `../shared/corpora` beside the workspace).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-use proptest::prelude::*;
-
 use crate::cloud::{
     format::Format,
     ledger::{Ledger, Reason},
     testing::{Decoded, shown},
 };
+
+mod grown;
+mod sums;
 
 const BLOB: &str = "c/flowLogResourceID=/0A-1B_NETWORKWATCHERRG/NETWORKWATCHER_EASTUS_FLOWS/y=2026/m=06/d=28/h=15/m=00/macAddress=001122334455/PT1H.json";
 const WHO: [&str; 6] = ["srcip", "dstip", "packets", "bits", "action", "initiator"];
@@ -428,86 +424,6 @@ fn the_name_of_the_blob_tells_what_records_leave_out() {
 }
 
 #[test]
-fn a_blob_that_grows_is_read_on_where_it_ended() {
-    const T: u64 = 1_782_658_800_000;
-    let record = |minute: u64| {
-        let tuple = |port: u64, part: &str| {
-            let time = T + minute * 60_000 + port;
-            format!("{time},10.0.0.4,10.0.0.5,{port},443,6,O,{part},NX,1,40,2,80")
-        };
-        let part = if minute == 0 { "C" } else { "E" };
-        vnet(&[("r", &[&tuple(1, part), &tuple(2 + minute, "E")])])
-    };
-    // Versions as they are at different times, also with white space as of somebody who writes it prettily.
-    for (between, end) in [(",", "]}"), (",\r\n", "\r\n]\r\n}\r\n")] {
-        let version = |records: u64| {
-            let records: Vec<_> = (0..records).map(record).collect();
-            format!("\u{feff}{{\"records\":[{}{end}", records.join(between))
-        };
-        let mut whole = Decoded::new(Format::Azure);
-        whole.object(BLOB, version(9).as_bytes(), usize::MAX);
-        for pieces in [1, 7, usize::MAX] {
-            let mut grown = Decoded::new(Format::Azure);
-            let mut offset = 0;
-            for records in [0, 0, 1, 2, 2, 5, 9, 9] {
-                let text = version(records);
-                offset += grown.object(BLOB, &text.as_bytes()[offset as usize..], pieces);
-                // In front of what closes the array, which is written anew behind the next record.
-                assert_eq!(text[offset as usize..], *end);
-            }
-            let all = ["srcip", "srcport", "packets", "start", "end", "flowstate", "flowsrcname"];
-            let sorted = |decoded: &Decoded| {
-                let mut rows = decoded.rows(&all);
-                rows.sort();
-                rows
-            };
-            assert_eq!(sorted(&grown), sorted(&whole));
-            assert_eq!(grown.ledger().records, 18);
-            assert_eq!(grown.ledger(), whole.ledger());
-        }
-    }
-}
-
-#[test]
-fn a_blob_that_is_read_while_it_is_written_loses_nothing() {
-    let record = |port: u64| {
-        let tuple = format!("1782658803422,10.0.0.4,10.0.0.5,{port},443,6,O,E,NX,1,40,0,0");
-        vnet(&[("r", &[&tuple])])
-    };
-    let text = blob(&[record(1), record(2), record(3)]);
-    for cut in 0..text.len() {
-        let mut decoded = Decoded::new(Format::Azure);
-        let offset = decoded.object(BLOB, &text.as_bytes()[..cut], 64) as usize;
-        let told = decoded.ledger().rows;
-        decoded.object(BLOB, &text.as_bytes()[offset..], 64);
-        let rest: Vec<_> = decoded.rows(&["srcport"]);
-        assert_eq!(rest, ["1", "2", "3"], "{cut}, {told}");
-    }
-}
-
-#[test]
-fn a_record_of_many_tuples_is_sorted_by_parts() {
-    const COUNT: u64 = 50_000;
-    const T: u64 = 1_782_658_800_000;
-    // The end of each flow comes directly behind its beginning, and both run backwards.
-    let tuples: Vec<String> = (0..COUNT)
-        .rev()
-        .flat_map(|number| {
-            let (time, port) = (T + number * 10, number % 65_536);
-            let ends = format!("10.{}.0.4,10.0.0.5,{port},443,6,O", number / 65_536);
-            [format!("{},{ends},E,NX,1,40,1,40", time + 5), format!("{time},{ends},B,NX,0,0,0,0")]
-        })
-        .collect();
-    let tuples: Vec<&str> = tuples.iter().map(String::as_str).collect();
-    let record = vnet(&[("r", &tuples)]);
-    assert!(record.len() > 5 << 20);
-    let (decoded, ledger) = azure(&blob(&[record]));
-    assert_eq!((ledger.flows, ledger.without_counts, ledger.all_errors()), (COUNT, COUNT, 0));
-    let starts = decoded.rows(&["start"]).iter().filter(|start| *start != "-").count();
-    assert_eq!(starts as u64, 2 * COUNT);
-}
-
-#[test]
 fn names_without_end_are_forgotten_and_texts_stay_right() {
     let record = |number: u64| {
         let tuple = format!(
@@ -522,114 +438,4 @@ fn names_without_end_are_forgotten_and_texts_stay_right() {
     for (number, row) in decoded.rows(&["rule", "encryption"]).into_iter().enumerate() {
         assert_eq!(row, format!("rule-{number} NX_{number}"));
     }
-}
-
-proptest! {
-    #[test]
-    fn a_blob_becomes_the_same_however_it_is_cut(cut in 1..300_usize, kinds in proptest::collection::vec(0..5_usize, 0..6)) {
-        let whole = vnet(&[("r", &["1782658803422,10.0.0.4,10.0.0.5,1,2,6,O,E,NX,1,40,0,0", "x"])]);
-        let v6 = whole.replace("10.0.0.4", "fd00::4").replace("10.0.0.5", "fd00::5");
-        let kinds_of = [whole.clone(), v6, group(1, &[("s", &["1782658803,10.0.0.4,10.0.0.5,1,2,T,O,D"])]), whole.replace("\\\"r\\\"", "3 4"), "junk".to_owned()];
-        let records: Vec<_> = kinds.into_iter().map(|kind| kinds_of[kind].clone()).collect();
-        let text = blob(&records);
-        let (whole, ledger) = azure(&text);
-        let mut pieces = Decoded::new(Format::Azure);
-        pieces.object(BLOB, text.as_bytes(), cut);
-        prop_assert_eq!(pieces.ledger(), ledger);
-        let fields = [&WHO[..], &["flowtype", "rule", "encryption", "srcport"]].concat();
-        prop_assert_eq!(pieces.rows(&fields), whole.rows(&fields));
-    }
-
-    #[test]
-    fn any_octets_are_accounted_for(octets in proptest::collection::vec(any::<u8>(), 0..200), at in 0..2000_usize, length in 0..50_usize) {
-        let record = vnet(&[("r", &["1782658803422,10.0.0.4,10.0.0.5,1,2,6,O,E,NX,1,40,0,0"])]);
-        let mut text = blob(&[record.clone(), record]).into_bytes();
-        let at = at.min(text.len());
-        let end = (at + length).min(text.len());
-        text.splice(at..end, octets);
-        let mut decoded = Decoded::new(Format::Azure);
-        decoded.object(BLOB, &text, 31);
-        decoded.ledger();
-    }
-
-    #[test]
-    fn any_tuples_are_accounted_for(tuples in proptest::collection::vec("[0-9]{9,14},10\\.0\\.0\\.[0-9]{1,3},10\\.0\\.0\\.1,[0-9]{0,6},1,[0-9TU]{1,3},[IOX],[ABCDE],[A-Z]{0,3}(,[0-9]{0,20}){0,6}", 0..12), is_vnet in any::<bool>()) {
-        let tuples: Vec<&str> = tuples.iter().map(String::as_str).collect();
-        let groups = [("r", &tuples[..])];
-        let record = if is_vnet { vnet(&groups) } else { group(2, &groups) };
-        let (_, ledger) = azure(&blob(&[record]));
-        prop_assert_eq!(ledger.records, tuples.len().max(1) as u64);
-    }
-}
-
-/// A file of the corpus; none where it is not there.
-fn corpus(name: &str) -> Option<Vec<u8>> {
-    let root = std::env::var_os("SENSOR_CORPORA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora"),
-        PathBuf::from,
-    );
-    fs::read(root.join("cloud/azure").join(name)).ok()
-}
-
-fn sums(decoded: &Decoded) -> [u64; 4] {
-    let mut sums = [0; 4];
-    for row in decoded.rows(&["initiator", "packets", "octets"]) {
-        let values: Vec<&str> = row.split(' ').collect();
-        let at = if values[0] == "src" { 0 } else { 2 };
-        sums[at] += values[1].parse::<u64>().unwrap_or(0);
-        sums[at + 1] += values[2].parse::<u64>().unwrap_or(0);
-    }
-    sums
-}
-
-#[test]
-fn the_documented_samples_have_the_documented_sums() {
-    if let Some(text) = corpus("msdocs-nsg-v2.json") {
-        assert_eq!(Format::detect(&text), Some(Format::Azure));
-        let (decoded, ledger) = azure(std::str::from_utf8(&text).expect("text"));
-        assert_eq!((ledger.records, ledger.flows, ledger.without_counts), (11, 10, 1));
-        let rejected = decoded.rows(&["action"]).iter().filter(|row| *row == "rejected").count();
-        assert_eq!((rejected, sums(&decoded)), (7, [46, 25_533, 37, 21_128]));
-    }
-    if let Some(text) = corpus("msdocs-nsg-v1.json") {
-        assert_eq!(Format::detect(&text), Some(Format::Azure));
-        let (decoded, ledger) = azure(std::str::from_utf8(&text).expect("text"));
-        assert_eq!((ledger.records, ledger.flows, ledger.rows, ledger.all_errors()), (5, 5, 5, 0));
-        let actions = decoded.rows(&["flowversion", "action", "srcport"]);
-        assert_eq!(actions.iter().filter(|row| row.starts_with("1 accepted")).count(), 4);
-        assert!(actions.contains(&"1 rejected 51529".to_owned()), "{actions:?}");
-    }
-    if let Some(text) = corpus("msdocs-bandwidth-example.csv") {
-        let text = String::from_utf8(text).expect("text");
-        let tuples: Vec<&str> = text.lines().collect();
-        let (decoded, ledger) = azure(&blob(&[vnet(&[("r", &tuples)])]));
-        assert_eq!((ledger.records, ledger.flows, ledger.without_counts), (3, 2, 1));
-        let [a, b, c, d] = sums(&decoded);
-        assert_eq!((a + c, b + d), (9125, 5_256_000));
-    }
-}
-
-#[test]
-fn sums_are_kept_of_a_connection_whose_beginning_is_told_last() {
-    // The same as the documented example, in other numbers.
-    let record = vnet(&[(
-        "r",
-        &[
-            "1493763938,203.0.113.7,10.2.0.4,35370,23,6,I,B,NX,,,,",
-            "1493695838,203.0.113.7,10.2.0.4,35370,23,6,I,C,NX,1000,500000,8000,4000000",
-            "1493696138,203.0.113.7,10.2.0.4,35370,23,6,I,E,NX,50,25000,40,20000",
-        ],
-    )]);
-    let (decoded, ledger) = azure(&blob(&[record]));
-    assert_eq!((ledger.flows, ledger.without_counts), (2, 1));
-    assert_eq!(sums(&decoded), [1050, 525_000, 8040, 4_020_000]);
-    assert_eq!(
-        decoded.rows(&["start", "end"]),
-        [
-            "- 1493695838000",
-            "- 1493695838000",
-            "1493695838000 1493696138000",
-            "1493695838000 1493696138000",
-        ]
-    );
 }

@@ -12,9 +12,10 @@ use parquet::{
 use super::{
     fault::Fault,
     limits::SHORT,
-    pages::{Budget, Page, Pages, Work},
+    pages::{Budget, Page, Pages},
     runs::Runs,
     source::Source,
+    work::Work,
 };
 
 /// What a column holds.

@@ -21,7 +21,12 @@ pub fn write_out(
         }
         (Type::INT64, Encoding::DELTA_BINARY_PACKED) => {
             let (numbers, _) = numbers(octets, most)?;
-            numbers.iter().for_each(|number| plain.extend(number.to_le_bytes()));
+            let begin = plain.len();
+            plain.resize(begin + numbers.len() * 8, 0);
+            let (places, _) = plain[begin..].as_chunks_mut();
+            for (place, number) in places.iter_mut().zip(numbers) {
+                *place = number.to_le_bytes();
+            }
         }
         (Type::BYTE_ARRAY, Encoding::DELTA_LENGTH_BYTE_ARRAY) => {
             let (lengths, mut rest) = numbers(octets, most)?;
@@ -69,7 +74,7 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
     let block = usize::try_from(varint(rest)?).ok().filter(|block| *block <= MOST_PAGE)?;
     let parts = usize::try_from(varint(rest)?).ok()?;
     let count = usize::try_from(varint(rest)?).ok().filter(|count| *count <= most)?;
-    let mut value = zigzag(rest)?;
+    let mut value = zigzag(varint(rest)?);
     let each = block.checked_div(parts)?;
     // The format says so: parts of whole octets, whatever the width of a difference.
     if each == 0 || each % 32 != 0 || each * parts != block {
@@ -80,7 +85,7 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
         numbers.push(value);
     }
     while numbers.len() < count {
-        let least = zigzag(rest)?;
+        let least = zigzag(varint(rest)?);
         let (widths, mut behind) = rest.split_at_checked(parts)?;
         for width in widths {
             let wanted = each.min(count - numbers.len());
@@ -93,11 +98,19 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
             }
             let part;
             (part, behind) = behind.split_at_checked(width * each / 8)?;
-            for at in 0..wanted {
+            // The same step again and again, as most times have it.
+            if width == 0 {
+                numbers.extend(
+                    (1..=wanted as i64).map(|at| value.wrapping_add(least.wrapping_mul(at))),
+                );
+                value = value.wrapping_add(least.wrapping_mul(wanted as i64));
+                continue;
+            }
+            numbers.extend((0..wanted).map(|at| {
                 value =
                     value.wrapping_add(least).wrapping_add(bits(part, at * width, width) as i64);
-                numbers.push(value);
-            }
+                value
+            }));
         }
         *rest = behind;
     }
@@ -105,9 +118,16 @@ fn numbers(mut octets: &[u8], most: usize) -> Option<(Vec<i64>, &[u8])> {
 }
 
 /// `width` bits from the bit `at` on.
+#[inline(always)]
 fn bits(octets: &[u8], at: usize, width: usize) -> u64 {
-    let mut word = [0; 16];
     let behind = &octets[at / 8..];
+    // Nearly all are so short, and not the last.
+    if width <= 56
+        && let Some(word) = behind.first_chunk()
+    {
+        return (u64::from_le_bytes(*word) >> (at % 8)) & ((1 << width) - 1);
+    }
+    let mut word = [0; 16];
     let length = behind.len().min(word.len());
     word[..length].copy_from_slice(&behind[..length]);
     let bits = (u128::from_le_bytes(word) >> (at % 8)) as u64;
@@ -128,7 +148,7 @@ pub fn varint(octets: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn zigzag(octets: &mut &[u8]) -> Option<i64> {
-    let number = varint(octets)?;
-    Some((number >> 1) as i64 ^ -((number & 1) as i64))
+/// A number with a sign, whose least bit that is.
+pub fn zigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
 }

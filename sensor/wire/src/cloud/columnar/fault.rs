@@ -14,7 +14,7 @@ use super::limits::{MOST_COLUMNS, MOST_HELD, MOST_METADATA, MOST_PAGE};
 pub enum Fault {
     /// The system says so.
     #[error(transparent)]
-    Read(#[from] io::Error),
+    Read(io::Error),
     /// It does not end as Parquet files end.
     #[error(
         "the Parquet file is cut short: its end, which says where everything stands, is missing"
@@ -69,13 +69,23 @@ impl From<ParquetError> for Fault {
         match error {
             ParquetError::External(error) => match error.downcast::<Self>() {
                 Ok(fault) => *fault,
-                Err(error) => Self::Malformed(error.to_string()),
+                Err(error) => match error.downcast::<io::Error>() {
+                    Ok(error) => (*error).into(),
+                    Err(error) => Self::Malformed(error.to_string()),
+                },
             },
             ParquetError::General(text) | ParquetError::EOF(text) | ParquetError::NYI(text) => {
                 Self::Malformed(text)
             }
             other => Self::Malformed(other.to_string()),
         }
+    }
+}
+
+/// One of our own, on its way through the crate, or one of the system.
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::Read)
     }
 }
 

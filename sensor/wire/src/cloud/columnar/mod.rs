@@ -2,10 +2,11 @@
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
 //! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`mod@column`]: values of a column by row.
-//! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `thrift`: whether its structures take no more steps than
-//!   they have octets.
+//! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `work`: what reading it may still cost.
+//! * `thrift`: whether its structures take no more steps than they have octets; `shapes`: what is known of their members. `schema`:
+//!   whether its columns are few, and lie in few others.
 //!
-//! The crate `parquet` reads metadata and headers of pages, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
+//! The crate `parquet` reads metadata and headers of pages that were checked so, and what it panics on becomes a [`Fault`]. Pages are decompressed and decoded here: the
 //! crate allocates on a file's word there, copies a reference with every text, and is compiled without optimization for that.
 
 pub mod column;
@@ -14,29 +15,30 @@ pub mod fault;
 mod limits;
 pub mod pages;
 pub mod runs;
+mod schema;
+mod shapes;
 pub mod source;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod thrift;
+pub mod work;
 
 use std::sync::Arc;
 
 use parquet::file::{
     FOOTER_SIZE,
     metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
-    reader::Length as _,
 };
 
 use self::{
     column::{Column, Kind},
     fault::{Fault, guarded},
-    limits::{
-        MOST_COLUMNS, MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET, SLACK, VALUES_PER_OCTET,
-    },
-    pages::{Budget, Pages, Work},
+    limits::{MOST_METADATA, OCTETS_PER_OCTET, ROWS_PER_OCTET, SLACK, VALUES_PER_OCTET},
+    pages::{Budget, Pages},
     source::{Seekable, Source},
+    work::Work,
 };
 
 /// The octets that Parquet files begin and end with.
@@ -50,8 +52,10 @@ pub struct File {
     source: Arc<Source>,
     metadata: ParquetMetaData,
     rows: u64,
-    /// What its pages and values may still take.
+    /// Octets that its pages and values may still take.
     work: Work,
+    /// Values that may still be read.
+    values: Work,
 }
 
 impl File {
@@ -85,14 +89,8 @@ impl File {
         }
         let mut metadata = vec![0; size];
         octets.read_at(length - (FOOTER_SIZE + size) as u64, &mut metadata)?;
-        if thrift::find(&metadata) == thrift::Found::Wrong {
-            return Err(Fault::Malformed("metadata that cannot be skipped".to_owned()));
-        }
+        schema::check(&metadata)?;
         let metadata = guarded(|| Ok(ParquetMetaDataReader::decode_metadata(&metadata)?))?;
-        let columns = metadata.file_metadata().schema_descr().num_columns();
-        if columns > MOST_COLUMNS {
-            return Err(Fault::Columns(columns));
-        }
         let mut rows = 0_u64;
         for group in metadata.row_groups() {
             let more = u64::try_from(group.num_rows()).ok();
@@ -107,7 +105,9 @@ impl File {
             return Err(Fault::Plain(plain));
         }
         let work = Work::of(octets_at_most.saturating_add(SLACK as u64));
-        Ok(Self { source: Arc::new(Source::new(octets)), metadata, rows, work })
+        let values = Work::of(length.saturating_mul(VALUES_PER_OCTET));
+        let source = Arc::new(Source::new(octets));
+        Ok(Self { source, metadata, rows, work, values })
     }
 
     /// What its end says of it.
@@ -165,10 +165,7 @@ impl File {
     pub fn group(&self, group: usize, wanted: &[(usize, bool)]) -> Result<Group, Fault> {
         let metadata = self.metadata.row_group(group);
         let rows = self.rows_of(group);
-        let values = rows.saturating_mul(wanted.len() as u64);
-        if values > self.source.len().saturating_mul(VALUES_PER_OCTET) {
-            return Err(Fault::Repeated);
-        }
+        self.values.take(rows.saturating_mul(wanted.len() as u64))?;
         let schema = self.metadata.file_metadata().schema_descr();
         let budget = Budget::new(self.work.clone());
         let column = |(place, as_text): &(usize, bool)| {

@@ -6,7 +6,7 @@ use std::{
     io::Read,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -25,38 +25,15 @@ use super::{
     fault::{Fault, guarded},
     limits::{MOST_HELD, MOST_PAGE, SLACK},
     source::Source,
+    work::Work,
 };
 
 /// Octets of the largest window of zstd: that of its highest ordinary level.
 const ZSTD_WINDOW: u32 = 23;
+/// Octets that decompressing a page takes beside its own, for the tables of the compression.
+const PAGE: usize = 4096;
 /// What a value of a dictionary costs, beside its octets.
 const VALUE: usize = 8;
-
-/// Octets that pages and values of a file may still be, decompressed, written out and repeated: a few octets of it may ask for as much
-/// of each many times over, as pages that several columns share, or a long text that every row has.
-#[derive(Clone, Debug)]
-pub struct Work(Arc<AtomicU64>);
-
-impl Work {
-    /// So many.
-    pub fn of(octets: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(octets)))
-    }
-
-    fn left(&self) -> usize {
-        usize::try_from(self.0.load(Relaxed)).unwrap_or(usize::MAX)
-    }
-
-    /// Takes so many.
-    ///
-    /// # Errors
-    /// There are fewer.
-    pub fn take(&self, octets: u64) -> Result<(), Fault> {
-        let left = self.0.load(Relaxed).checked_sub(octets).ok_or(Fault::Repeated)?;
-        self.0.store(left, Relaxed);
-        Ok(())
-    }
-}
 
 /// Octets of pages in memory, and those that may still come.
 #[derive(Clone, Debug)]
@@ -70,6 +47,11 @@ impl Budget {
     /// Nothing is in memory yet.
     pub fn new(work: Work) -> Self {
         Self { held: Arc::default(), work }
+    }
+
+    /// Octets that may still come.
+    fn left(&self) -> usize {
+        usize::try_from(self.work.left()).unwrap_or(usize::MAX)
     }
 }
 
@@ -103,6 +85,8 @@ pub struct Pages {
     room: usize,
     /// Octets of the dictionary, and of the page that was read last.
     held: [usize; 2],
+    /// Octets that were read, as they are stored.
+    octets: u64,
 }
 
 impl Pages {
@@ -140,7 +124,32 @@ impl Pages {
             room: usize::try_from(chunk.uncompressed_size()).unwrap_or(0).saturating_add(SLACK),
             budget: budget.clone(),
             held: [0; 2],
+            octets: 0,
         })
+    }
+
+    /// Octets of the pages that were read, before they were decompressed.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Leaves the next page out, if it is one of `most` rows at most, and says how many these are; nothing where it is another, or there
+    /// is none.
+    ///
+    /// # Errors
+    /// Where its header cannot be read.
+    pub fn skip_page(&mut self, most: usize) -> Result<Option<usize>, Fault> {
+        let inner = &mut self.inner;
+        let Some(page) = guarded(|| Ok(inner.peek_next_page()?))? else { return Ok(None) };
+        // Those of format 1 say how many values they have, which are rows where nothing is repeated.
+        let rows = page.num_rows.or(page.num_levels);
+        let Some(rows) = rows.filter(|rows| !page.is_dict && *rows <= most) else {
+            return Ok(None);
+        };
+        let left = self.rows.checked_sub(rows as u64);
+        self.rows = left.ok_or_else(|| malformed("more rows than the metadata says"))?;
+        guarded(|| Ok(inner.skip_next_page()?))?;
+        Ok(Some(rows))
     }
 
     /// The next page; none at the end.
@@ -150,6 +159,7 @@ impl Pages {
     pub fn next_page(&mut self) -> Result<Option<Page>, Fault> {
         let page = loop {
             let Some(page) = guarded(|| Ok(self.inner.get_next_page()?))? else { return Ok(None) };
+            self.octets += page.buffer().len() as u64;
             if !page.is_data_page() {
                 break page;
             }
@@ -198,7 +208,10 @@ impl Pages {
                 }
                 let buf = if is_compressed && self.codec != CompressionCodec::UNCOMPRESSED {
                     let values = self.decompressed(&buf.slice(end..))?;
-                    [&buf[..end], &values].concat().into()
+                    match end {
+                        0 => values,
+                        _ => [&buf[..end], &values].concat().into(),
+                    }
                 } else {
                     buf
                 };
@@ -227,10 +240,11 @@ impl Pages {
             | Encoding::DELTA_LENGTH_BYTE_ARRAY
             | Encoding::DELTA_BYTE_ARRAY => {
                 let mut plain = Vec::new();
-                let most = self.budget.work.left().min(MOST_PAGE);
-                delta::write_out(self.physical, encoding, &values, rows, most, &mut plain)
-                    .ok_or_else(|| malformed("a page of differences that do not add up"))?;
-                self.budget.work.take(plain.len() as u64)?;
+                let most = self.budget.left().min(MOST_PAGE);
+                let written =
+                    delta::write_out(self.physical, encoding, &values, rows, most, &mut plain);
+                self.budget.work.spend(plain.len());
+                written.ok_or_else(|| malformed("a page of differences that do not add up"))?;
                 values = plain.into();
             }
             other => return Err(malformed(&format!("the encoding {other}, which is not read"))),
@@ -252,31 +266,16 @@ impl Pages {
 
     /// A page without its compression.
     fn decompressed(&mut self, page: &Bytes) -> Result<Bytes, Fault> {
-        let mut plain = Vec::new();
-        let most = self.room.min(MOST_PAGE).min(self.budget.work.left());
-        match self.codec {
-            _ if page.is_empty() => {}
-            CompressionCodec::SNAPPY => {
-                let length = snap::raw::decompress_len(page).map_err(compression)?;
-                if length > most {
-                    return Err(Fault::Page(length as u64));
-                }
-                plain.resize(length, 0);
-                let mut decoder = snap::raw::Decoder::new();
-                decoder.decompress(page, &mut plain).map_err(compression)?;
-            }
-            CompressionCodec::GZIP => {
-                bounded(flate2::bufread::MultiGzDecoder::new(&page[..]), most, &mut plain)?;
-            }
-            CompressionCodec::ZSTD => {
-                let mut decoder = zstd::Decoder::with_buffer(&page[..]).map_err(compression)?;
-                decoder.window_log_max(ZSTD_WINDOW).map_err(compression)?;
-                bounded(decoder, most, &mut plain)?;
-            }
-            _ => return Ok(page.clone()),
+        if page.is_empty() || self.codec == CompressionCodec::UNCOMPRESSED {
+            return Ok(page.clone());
         }
-        self.room -= plain.len();
-        self.budget.work.take(plain.len() as u64)?;
+        let mut plain = Vec::new();
+        let most = self.room.min(MOST_PAGE).min(self.budget.left());
+        let result = decompress(self.codec, page, most, &mut plain);
+        // Also what nothing came of.
+        self.room = self.room.saturating_sub(plain.len());
+        self.budget.work.spend(plain.len() + PAGE);
+        result?;
         Ok(plain.into())
     }
 }
@@ -284,6 +283,45 @@ impl Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         self.budget.held.fetch_sub(self.held[0] + self.held[1], Relaxed);
+    }
+}
+
+/// Decompresses a page of `most` octets at most.
+fn decompress(
+    codec: CompressionCodec,
+    page: &[u8],
+    most: usize,
+    plain: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    match codec {
+        CompressionCodec::SNAPPY => {
+            let length = snap::raw::decompress_len(page).map_err(compression)?;
+            if length > most {
+                return Err(Fault::Page(length as u64));
+            }
+            plain.resize(length, 0);
+            snap::raw::Decoder::new().decompress(page, plain).map_err(compression)?;
+            Ok(())
+        }
+        CompressionCodec::GZIP => bounded(flate2::bufread::MultiGzDecoder::new(page), most, plain),
+        CompressionCodec::ZSTD => {
+            // Most pages say how long they are: those come at once, without a window of what came before.
+            if let Ok(Some(length)) = zstd::zstd_safe::get_frame_content_size(page)
+                && let Some(length) = usize::try_from(length).ok().filter(|own| *own <= most)
+            {
+                plain.reserve_exact(length);
+                let mut decoder = zstd::bulk::Decompressor::new().map_err(compression)?;
+                if decoder.decompress_to_buffer(page, plain).is_ok() {
+                    return Ok(());
+                }
+                // As far as it goes, so that what is wrong is said, and what it took is accounted for.
+                plain.clear();
+            }
+            let mut decoder = zstd::Decoder::with_buffer(page).map_err(compression)?;
+            decoder.window_log_max(ZSTD_WINDOW).map_err(compression)?;
+            bounded(decoder, most, plain)
+        }
+        other => Err(Fault::Codec(other)),
     }
 }
 

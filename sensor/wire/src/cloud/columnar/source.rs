@@ -1,7 +1,7 @@
 //! Octets that can be read at any place, as the crate `parquet` wants them.
 
 use std::{
-    io::{self, Read},
+    io::{self, Cursor, Read},
     sync::Arc,
 };
 
@@ -13,8 +13,10 @@ use parquet::{
 
 use super::{
     fault::Fault,
-    limits::MOST_PAGE,
+    limits::{MOST_PAGE, READS_PER_OCTET, SLACK},
+    shapes::PAGE_HEADER,
     thrift::{self, Found},
+    work::Work,
 };
 
 /// Octets that can be read at any place: a file, or what is in memory.
@@ -56,59 +58,43 @@ fn copy(octets: &[u8], at: u64, buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The source of a file's pages.
-pub struct Source(Arc<dyn Seekable>);
+/// The source of a file's pages, which may be read some times each.
+pub struct Source {
+    octets: Arc<dyn Seekable>,
+    work: Work,
+}
 
 impl Source {
     /// Of these octets.
     pub fn new(octets: Arc<dyn Seekable>) -> Self {
-        Self(octets)
+        let most = octets.length().saturating_mul(READS_PER_OCTET);
+        Self { octets, work: Work::of(most.saturating_add(SLACK as u64)) }
     }
-}
 
-impl Source {
-    /// Whether the header that begins here can be read in as many steps as it has octets.
-    fn check_header(&self, start: u64) -> Result<()> {
-        let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
-        let mut octets = Vec::new();
-        // Most are short.
-        for most in [256, 4096, MOST_HEADER] {
-            octets.resize(left.min(most) as usize, 0);
-            self.0.read_at(start, &mut octets)?;
-            match thrift::find(&octets) {
-                Found::Whole => return Ok(()),
-                Found::Wrong => {
-                    let what = "the header of a page that cannot be skipped".to_owned();
-                    return Err(Fault::Malformed(what).into());
-                }
-                // The crate finds out where it ends for good.
-                Found::Cut if octets.len() as u64 == left => return Ok(()),
-                Found::Cut => {}
-            }
-        }
-        Ok(())
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
+        self.work.take(into.len() as u64)?;
+        Ok(self.octets.read_at(at, into)?)
     }
 }
 
 impl Length for Source {
     fn len(&self) -> u64 {
-        self.0.length()
+        self.octets.length()
     }
 }
 
 impl ChunkReader for Source {
     type T = Header;
 
-    /// What is read so are headers of pages.
+    /// What is read so are headers of pages. Of one that is known already nothing is read: there, what begins here is a page.
     fn get_read(&self, start: u64) -> Result<Header> {
-        self.check_header(start)?;
-        let left = self.0.length().saturating_sub(start).min(MOST_HEADER);
-        Ok(Header { octets: self.0.clone(), at: start, left, buffer: [0; _], read: 0, filled: 0 })
+        let source = Self { octets: self.octets.clone(), work: self.work.clone() };
+        Ok(Header { source, start, octets: None })
     }
 
     /// What is read so are pages.
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let is_there = start.checked_add(length as u64).is_some_and(|end| end <= self.0.length());
+        let is_there = start.checked_add(length as u64).is_some_and(|end| end <= self.len());
         if !is_there {
             return Err(Fault::Cut.into());
         }
@@ -116,7 +102,7 @@ impl ChunkReader for Source {
             return Err(Fault::Page(length as u64).into());
         }
         let mut page = vec![0; length];
-        self.0.read_at(start, &mut page)?;
+        self.read(start, &mut page)?;
         Ok(page.into())
     }
 }
@@ -124,28 +110,37 @@ impl ChunkReader for Source {
 /// Octets of the longest header of a page: with statistics they have some hundreds.
 const MOST_HEADER: u64 = 64 << 10;
 
-/// Reads a header, which is asked for octet by octet.
+/// The header of a page: a whole one, which the crate can read in as many steps as it has octets.
 pub struct Header {
-    octets: Arc<dyn Seekable>,
-    at: u64,
-    left: u64,
-    buffer: [u8; 256],
-    read: usize,
-    filled: usize,
+    source: Source,
+    start: u64,
+    /// None before the first is read.
+    octets: Option<Cursor<Vec<u8>>>,
+}
+
+impl Header {
+    fn find(&self) -> Result<Cursor<Vec<u8>>> {
+        let left = self.source.len().saturating_sub(self.start);
+        let mut octets = Vec::new();
+        // Most are short.
+        for most in [256, 4096, MOST_HEADER] {
+            octets.resize(left.min(most) as usize, 0);
+            self.source.read(self.start, &mut octets)?;
+            match thrift::find(&octets, PAGE_HEADER) {
+                Found::Whole => return Ok(Cursor::new(octets)),
+                Found::Cut if left > most => {}
+                Found::Cut | Found::Wrong => break,
+            }
+        }
+        Err(Fault::Malformed("the header of a page that cannot be read".to_owned()).into())
+    }
 }
 
 impl Read for Header {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.filled {
-            let more = self.buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            self.octets.read_at(self.at, &mut self.buffer[..more])?;
-            (self.at, self.left) = (self.at + more as u64, self.left - more as u64);
-            (self.read, self.filled) = (0, more);
+        if self.octets.is_none() {
+            self.octets = Some(self.find().map_err(Fault::from)?);
         }
-        let there = &self.buffer[self.read..self.filled];
-        let count = there.len().min(into.len());
-        into[..count].copy_from_slice(&there[..count]);
-        self.read += count;
-        Ok(count)
+        self.octets.as_mut().map_or(Ok(0), |octets| octets.read(into))
     }
 }

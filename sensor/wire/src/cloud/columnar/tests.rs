@@ -13,6 +13,7 @@ use parquet::{
 };
 use proptest::prelude::*;
 
+mod hostile;
 mod nested;
 
 use super::testing::{Writing, parquet};
@@ -388,24 +389,4 @@ fn a_long_text_that_every_row_repeats_costs_no_more_than_the_file_can_hold() {
             assert!(!read.is_empty() && read.len() < rows / 2, "{}", read.len());
         }
     }
-}
-
-#[test]
-fn what_asks_for_more_steps_than_it_has_octets_is_not_read() {
-    // A member that nobody knows: a list of 2^31 - 1 booleans, which take no octets.
-    const ENDLESS: [u8; 8] = [0x19, 0xf1, 0xff, 0xff, 0xff, 0xff, 0x07, 0];
-    let length = (ENDLESS.len() as u32).to_le_bytes();
-    let metadata = [&b"PAR1"[..], &ENDLESS, &length, b"PAR1"].concat();
-    let (_, _, error) = table(metadata);
-    assert_eq!(
-        error.as_deref(),
-        Some("the Parquet file is malformed: metadata that cannot be skipped")
-    );
-    let mut file = repeated(10, 1);
-    file[4..4 + ENDLESS.len()].copy_from_slice(&ENDLESS);
-    let (rows, ledger, error) = table(file);
-    let expected =
-        "the Parquet file has in column `version` the header of a page that cannot be skipped";
-    assert_eq!((rows.len(), error.as_deref()), (0, Some(expected)));
-    assert_eq!((ledger.records, ledger.errors[Reason::Syntax as usize]), (10, 10));
 }

@@ -2,13 +2,49 @@
 //! they have octets.
 //!
 //! To the crate `parquet`, whoever skips a list of booleans skips nothing but their number: seven octets ask for two thousand million steps.
+//! It also takes the members that it knows for what they should be, whatever the octets say that they are, and then reads other
+//! members than are there. So known members must be of their [`Shape`].
 
-use super::delta::varint;
+use super::delta::{varint, zigzag};
 
 /// How deep values may lie in others.
-const DEEPEST: u32 = 64;
+pub const DEEPEST: u32 = 64;
 /// Values of collections that may take no octets. No structure of Parquet has such a collection.
 const EMPTY: u32 = 256;
+
+/// Kinds of values, as their headers have them.
+const TRUTH: [u8; 2] = [1, 2];
+const BYTE: u8 = 3;
+const NUMBER: [u8; 3] = [4, 5, 6];
+const DOUBLE: u8 = 7;
+const OCTETS: u8 = 8;
+const LIST: u8 = 9;
+const SET: u8 = 10;
+const MAP: u8 = 11;
+const STRUCTURE: u8 = 12;
+const UUID: u8 = 13;
+
+/// What a known member is.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// True or false.
+    Truth,
+    /// A number of one octet.
+    Byte,
+    /// A number of any other size.
+    Number,
+    /// A fraction.
+    Double,
+    /// Octets, or text.
+    Octets,
+    /// Any number of these.
+    List(&'static Self),
+    /// These members.
+    Structure(Members),
+}
+
+/// The members of a structure that are known, by number.
+pub type Members = &'static [(i16, Shape)];
 
 /// What octets begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +57,24 @@ pub enum Found {
     Wrong,
 }
 
-/// Whether `octets` begin with a structure that can be read.
-pub fn find(octets: &[u8]) -> Found {
-    let mut walk = Walk { rest: octets, empty: EMPTY };
-    walk.structure(DEEPEST).err().unwrap_or(Found::Whole)
+/// Whether `octets` begin with a structure that can be read, and what is known of it is as it should be.
+pub fn find(octets: &[u8], known: Members) -> Found {
+    Walk::new(octets).structure(known, DEEPEST).err().unwrap_or(Found::Whole)
 }
 
-struct Walk<'o> {
+/// Octets under way.
+pub struct Walk<'o> {
     rest: &'o [u8],
     empty: u32,
 }
 
-impl Walk<'_> {
+impl<'o> Walk<'o> {
+    /// From the beginning of `octets`.
+    pub fn new(octets: &'o [u8]) -> Self {
+        Self { rest: octets, empty: EMPTY }
+    }
+
+    /// Passes over so many octets.
     fn skip(&mut self, octets: u64) -> Result<(), Found> {
         let octets = usize::try_from(octets).map_err(|_| Found::Wrong)?;
         self.rest = self.rest.get(octets..).ok_or(Found::Cut)?;
@@ -45,51 +87,109 @@ impl Walk<'_> {
         Ok(*first)
     }
 
-    fn number(&mut self) -> Result<u64, Found> {
+    /// The next number, without a sign.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn number(&mut self) -> Result<u64, Found> {
         varint(&mut self.rest).ok_or(if self.rest.is_empty() { Found::Cut } else { Found::Wrong })
     }
 
-    fn structure(&mut self, depth: u32) -> Result<(), Found> {
+    /// Passes over text or other octets, and says how many.
+    ///
+    /// # Errors
+    /// They are not there.
+    pub fn octets(&mut self) -> Result<u64, Found> {
+        let length = self.number()?;
+        self.skip(length)?;
+        Ok(length)
+    }
+
+    /// How many values a list has, and of which kind.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn list(&mut self) -> Result<(u64, u8), Found> {
+        let header = self.octet()?;
+        let count = match header >> 4 {
+            15 => self.number()?,
+            few => few.into(),
+        };
+        // Some writers say of an empty list nothing else.
+        Ok(if header == 0 { (0, STRUCTURE) } else { (count, header & 0xf) })
+    }
+
+    /// Goes through the members of a structure: their numbers and kinds. `member` passes over the value.
+    ///
+    /// # Errors
+    /// What `member` says, or that there is no structure.
+    pub fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, i16, u8) -> Result<(), Found>,
+    ) -> Result<(), Found> {
+        let mut number = 0_i16;
         loop {
-            let field = self.octet()?;
-            if field & 0xf == 0 {
+            let header = self.octet()?;
+            if header & 0xf == 0 {
                 return Ok(());
             }
-            if field >> 4 == 0 {
-                self.number()?;
-            }
-            self.value(field & 0xf, depth)?;
+            number = match header >> 4 {
+                0 => zigzag(self.number()?) as i16,
+                more => number.checked_add(more.into()).ok_or(Found::Wrong)?,
+            };
+            member(self, number, header & 0xf)?;
         }
     }
 
-    fn value(&mut self, kind: u8, depth: u32) -> Result<(), Found> {
+    fn structure(&mut self, known: Members, depth: u32) -> Result<(), Found> {
+        self.members(|walk, number, kind| match known.iter().find(|(known, _)| *known == number) {
+            Some((_, shape)) => walk.shaped(*shape, kind, depth),
+            None => walk.value(kind, depth),
+        })
+    }
+
+    /// Passes over a value that is known.
+    fn shaped(&mut self, shape: Shape, kind: u8, depth: u32) -> Result<(), Found> {
+        match shape {
+            Shape::Truth if TRUTH.contains(&kind) => Ok(()),
+            Shape::Byte if kind == BYTE => self.value(kind, depth),
+            Shape::Number if NUMBER.contains(&kind) => self.value(kind, depth),
+            Shape::Double if kind == DOUBLE => self.value(kind, depth),
+            Shape::Octets if kind == OCTETS => self.value(kind, depth),
+            Shape::Structure(known) if kind == STRUCTURE => self.structure(known, depth),
+            Shape::List(shape) if kind == LIST => {
+                let (count, kind) = self.list()?;
+                (0..count).try_for_each(|_| self.shaped(*shape, kind, depth))
+            }
+            _ => Err(Found::Wrong),
+        }
+    }
+
+    /// Passes over a value of this kind.
+    ///
+    /// # Errors
+    /// There is none, or it takes more steps than octets.
+    pub fn value(&mut self, kind: u8, depth: u32) -> Result<(), Found> {
         let depth = depth.checked_sub(1).ok_or(Found::Wrong)?;
         match kind {
-            1 | 2 => Ok(()),
-            3 => self.skip(1),
-            4..=6 => self.number().map(drop),
-            7 => self.skip(8),
-            8 => {
-                let length = self.number()?;
-                self.skip(length)
+            _ if TRUTH.contains(&kind) => Ok(()),
+            BYTE => self.skip(1),
+            _ if NUMBER.contains(&kind) => self.number().map(drop),
+            DOUBLE => self.skip(8),
+            OCTETS => self.octets().map(drop),
+            LIST | SET => {
+                let (count, kind) = self.list()?;
+                self.values(count, &[kind], depth)
             }
-            9 | 10 => {
-                let header = self.octet()?;
-                let count = match header >> 4 {
-                    15 => self.number()?,
-                    few => few.into(),
-                };
-                self.values(if header == 0 { 0 } else { count }, &[header & 0xf], depth)
-            }
-            11 => match self.number()? {
+            MAP => match self.number()? {
                 0 => Ok(()),
                 count => {
                     let kinds = self.octet()?;
                     self.values(count, &[kinds >> 4, kinds & 0xf], depth)
                 }
             },
-            12 => self.structure(depth),
-            13 => self.skip(16),
+            STRUCTURE => self.structure(&[], depth),
+            UUID => self.skip(16),
             _ => Err(Found::Wrong),
         }
     }
@@ -122,12 +222,12 @@ mod tests {
             0x15, 0x02, 0x18, 0x01, b'a', 0x19, 0x25, 0x02, 0x04, 0x1c, 0x11, 0x00, 0x1b, 0x01,
             0x88, 0x01, b'k', 0x01, b'v', 0x19, 0x29, 0x00, 0x00, 0x00,
         ];
-        assert_eq!(find(&octets), Found::Whole);
+        assert_eq!(find(&octets, &[]), Found::Whole);
         for length in 0..octets.len() {
-            assert_eq!(find(&octets[..length]), Found::Cut, "{length}");
+            assert_eq!(find(&octets[..length], &[]), Found::Cut, "{length}");
         }
-        assert_eq!(find(&[0x1f, 0]), Found::Wrong);
-        assert_eq!(find(&[0x1c; 100]), Found::Wrong);
+        assert_eq!(find(&[0x1f, 0], &[]), Found::Wrong);
+        assert_eq!(find(&[0x1c; 100], &[]), Found::Wrong);
     }
 
     #[test]
@@ -137,18 +237,18 @@ mod tests {
         let list = [&[0x19, 0xf1][..], &most, &[0]].concat();
         let map = [&[0x1b][..], &most, &[0x11, 0]].concat();
         for octets in [&list, &map] {
-            assert_eq!(find(octets), Found::Wrong);
+            assert_eq!(find(octets, &[]), Found::Wrong);
         }
-        assert_eq!(find(&[0x19, 0x31, 0]), Found::Whole);
+        assert_eq!(find(&[0x19, 0x31, 0], &[]), Found::Whole);
         // Many short ones are as long as a long one.
         let many = [0x19, 0xe1].repeat(1000);
-        assert_eq!(find(&[&many[..], &[0]].concat()), Found::Wrong);
+        assert_eq!(find(&[&many[..], &[0]].concat(), &[]), Found::Wrong);
     }
 
     proptest! {
         #[test]
         fn any_octets_end(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
-            find(&octets);
+            find(&octets, &[]);
         }
     }
 }

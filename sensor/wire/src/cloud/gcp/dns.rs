@@ -1,12 +1,9 @@
 //! Entries of Cloud Logging that tell DNS queries: their members, and a record of them.
 
-use sensor_core::{
-    dns::{Code, DnsAnswer, DnsRecord, DnsSource},
-    flow::fields::DnsText,
-};
+use sensor_core::{dns::DnsSource, flow::fields::DnsText};
 
 use crate::cloud::{
-    dns::{Answer, address, lower, name, plain},
+    dns::{self, Answer, Told, lower, plain},
     flows::Flows,
     json::{
         counted::Counted,
@@ -96,19 +93,6 @@ object! {
         | b"target_type";
 }
 
-object! {
-    /// A record of the answer.
-    Told<'a> {
-        /// Its type.
-        kind: Text<'a> = b"type",
-        /// Its class.
-        class: Text<'a> = b"class",
-        /// Its data.
-        data: Text<'a> = b"rvalue",
-    }
-    beside b"domainName" | b"ttl";
-}
-
 /// What the log is called, behind the project and in the ledger.
 const LOG: &str = "dns_queries";
 /// What logs of queries are called, behind the project.
@@ -143,58 +127,33 @@ pub fn read(octets: &[u8], flows: &mut Flows) -> Result<u32, (Reason, Vec<u8>)> 
 
 fn append<'e>(entry: &'e Entry<'_>, flows: &mut Flows) -> Result<u32, Fault<'e>> {
     let payload = &entry.payload;
-    let Some(time) = values::time(&entry.time)? else {
-        return Err((Reason::Time, entry.time.octets()));
-    };
-    let name = name(payload.name.octets(), "queryName")?;
-    let client = address(payload.source.octets())?;
-    let server = address(payload.server.octets())?;
-    let (answers, answer_count) = answers(payload);
-    let answers: Vec<DnsAnswer<'_>> = answers.iter().map(Answer::told).collect();
-    let (point, source) = point(entry, flows);
-    let all = [
-        (DnsText::Id, plain(entry.id.octets())),
-        (DnsText::Received, plain(entry.received.octets())),
-        (DnsText::Protocol, lower(payload.protocol.octets())),
-    ];
-    let mut texts = [""; DnsText::COUNT];
-    all.iter().for_each(|(text, value)| texts[*text as usize] = value);
-    let [query_type, response_code] =
-        [&payload.kind, &payload.code].map(|text| plain(text.octets()));
-    let authoritative = match payload.authoritative.octets() {
-        b"true" => Some(true),
-        b"false" => Some(false),
-        _ => None,
-    };
-    flows.push_dns(&DnsRecord {
+    let told = dns::Query {
         source: DnsSource::GcpDns,
-        time,
-        client,
+        time: &entry.time,
+        name: (&payload.name, "queryName"),
+        ends: [&payload.source, &payload.server].map(Text::octets),
         // The log has neither ports nor the class of the query.
-        client_port: None,
-        server,
-        name: &name,
-        query_type: Code::text(&query_type),
-        query_class: Code::Absent,
-        response_code: Code::text(&response_code),
-        answer_count,
-        answers: &answers,
-        authoritative,
-        texts,
-        device: source,
-        point,
-    });
-    Ok(source)
+        port: None,
+        codes: [payload.kind.octets(), b"", payload.code.octets()],
+        answers: answers(payload),
+        authoritative: match payload.authoritative.octets() {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        },
+        texts: [
+            (DnsText::Id, plain(entry.id.octets())),
+            (DnsText::Received, plain(entry.received.octets())),
+            (DnsText::Protocol, lower(payload.protocol.octets())),
+        ],
+    };
+    told.append(flows, |flows| point(entry, flows))
 }
 
 /// The records of the answer, the first of them, and how many there are; none where nothing is told.
 fn answers<'p>(payload: &'p Payload<'_>) -> (Vec<Answer<'p>>, Option<u64>) {
     if payload.answers.count.is_some() {
-        let told = payload.answers.iter();
-        let answer = |told: &'p Told<'_>| {
-            Answer::new(told.kind.octets(), told.class.octets(), told.data.octets())
-        };
-        return (told.map(answer).collect(), payload.answers.count);
+        return (dns::answers(&payload.answers), payload.answers.count);
     }
     let data = payload.data.octets();
     if data.is_empty() {
@@ -254,7 +213,5 @@ fn count_unknown(entry: &Entry<'_>, ledger: &mut Ledger) {
     entry.unknown.count("", ledger);
     entry.resource.labels.unknown.count("resource.labels.", ledger);
     entry.payload.unknown.count("jsonPayload.", ledger);
-    for answer in entry.payload.answers.iter() {
-        answer.unknown.count("jsonPayload.structuredRdata.", ledger);
-    }
+    dns::count_unknown(&entry.payload.answers, "jsonPayload.structuredRdata.", ledger);
 }

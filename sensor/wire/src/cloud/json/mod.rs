@@ -6,7 +6,8 @@
 //!   `object!`, which declares them.
 //!   [`counted`]: arrays of which the first few objects are kept. [`time`]: RFC 3339. [`base64`]: RFC 4648.
 //!   [`probe`]: what an object holds, by how it begins.
-//! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records.
+//! * [`log`]: the [`Log`](super::Log) that all this makes of somebody who reads records. [`wrapped`]: records that may come in base64
+//!   in messages.
 //!
 //! Octets are scanned twice: the cutter finds where a record ends, and whoever reads it goes over it once more. Only so does a record that is
 //! broken, half-written or far too long leave the others alone.
@@ -26,3 +27,4 @@ mod tests;
 pub mod time;
 mod torn;
 pub mod values;
+pub mod wrapped;

@@ -1,8 +1,10 @@
 //! Every format of cloud flow logs, read as every other, and read back from the IPFIX files to which it was exported.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Map, Value};
+
+use crate::program;
 
 /// A format, and an object of it whose records become this many flows.
 const SAMPLES: [(&str, &str, usize); 5] = [
@@ -38,8 +40,7 @@ const SAMPLES: [(&str, &str, usize); 5] = [
 
 /// What `sensor ARGUMENTS FILE` says, and its exit code.
 fn sensor(arguments: &[&str], files: &[&Path]) -> (Option<i32>, String, String) {
-    let program = env!("CARGO_BIN_EXE_sensor");
-    let output = Command::new(program).args(arguments).args(files).output().expect("it runs");
+    let output = program::sensor(arguments, files);
     let text = |octets: Vec<u8>| String::from_utf8(octets).expect("text");
     (output.status.code(), text(output.stdout), text(output.stderr))
 }

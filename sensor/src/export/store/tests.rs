@@ -1,0 +1,187 @@
+use std::{fs, path::Path};
+
+use sensor_core::flow::{batch::FlowBatch, testing};
+use sensor_store::{
+    cells::{Groups, read},
+    documents::tables::Tables,
+    journal::Sync,
+    layout::Item,
+    library::Library,
+    plan::Retention,
+    store::Options,
+};
+
+use super::*;
+use crate::export::set::{Plan, SinkSet};
+
+const QUEUE: u64 = 1 << 20;
+
+fn options(folder: &Path, segment_rows: u64) -> StoreOptions {
+    let store = Options {
+        segment_rows,
+        segment_age: 3_600_000,
+        sync: Sync::Every(1000),
+        retention: Retention::default(),
+    };
+    StoreOptions { folder: folder.to_owned(), store }
+}
+
+/// Records that say a number of their own in place of octets: `first` and so on.
+fn numbered(first: u64, rows: u64) -> Arc<FlowBatch> {
+    let mut batch = testing::flow(1, 1000, 1005, first);
+    (first + 1..first + rows).for_each(|number| testing::push(&mut batch, 1, 1000, 1005, number));
+    Arc::new(batch)
+}
+
+/// What all records say of themselves, ascending.
+fn found(folder: &Path) -> Vec<u64> {
+    fn take(groups: &impl Groups, all: &mut Vec<u64>) {
+        for group in 0..groups.groups().len() {
+            let records = read(groups, group, Item::all(), &Tables::default()).expect("readable");
+            all.extend(&records.batch.octets);
+        }
+    }
+    let library = Library::open(folder).expect("a store");
+    let holdings = library.holdings(0, u64::MAX).expect("readable");
+    let mut all = Vec::new();
+    for name in &holdings.segments {
+        take(&library.segment(name).expect("a file"), &mut all);
+    }
+    holdings.journals.iter().for_each(|journal| take(journal, &mut all));
+    all.sort_unstable();
+    all
+}
+
+/// Waits until something is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{what}");
+}
+
+#[test]
+fn a_stop_stores_all_that_waits_and_the_next_start_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = options(folder.path(), 100);
+    let mut sink = StoreSink::start(&options, QUEUE).expect("started");
+    for first in (1..=950).step_by(10) {
+        assert!(sink.offer(&numbered(first, 10)));
+    }
+    sink.stop(Duration::from_secs(60));
+    sink.leave();
+    let account = sink.account();
+    assert!(account.balances());
+    assert_eq!((account.sent.flows, account.not_sent.totals.flows), (950, 0));
+    assert!(account.message_octets > 950);
+    let report = sink.store().expect("it has ended, and is known");
+    assert!(report.statement.is_balanced());
+    assert_eq!((report.statement.stored, report.trouble), (950, None));
+    assert_eq!(found(folder.path()), (1..=950).collect::<Vec<_>>());
+    assert!(!sink.offer(&numbered(1000, 1)), "it has ended");
+
+    // What is full is sealed behind its back.
+    let sink = StoreSink::start(&options, QUEUE).expect("started again");
+    assert!(sink.offer(&numbered(951, 50)));
+    until("sealed", || {
+        let report = sink.store().expect("a report");
+        report.figures.files >= 9 && report.statement.stored == 50
+    });
+    assert_eq!(sink.join().sent.flows, 50);
+    assert_eq!(found(folder.path()), (1..=1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_deadline_that_is_over_costs_what_waits_and_that_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sink = StoreSink::start(&options(folder.path(), 1000), QUEUE).expect("started");
+    (0..500).for_each(|at| assert!(sink.offer(&numbered(1 + at * 100, 100))));
+    sink.stop(Duration::ZERO);
+    sink.leave();
+    let account = sink.account();
+    assert!(account.balances() && account.queued.flows == 0, "{account:?}");
+    assert_eq!(found(folder.path()).len() as u64, account.sent.flows);
+}
+
+#[test]
+fn one_sensor_writes_to_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = options(folder.path(), 1000);
+    let sink = StoreSink::start(&options, QUEUE).expect("started");
+    let refused = StoreSink::start(&options, QUEUE).map(drop).expect_err("taken");
+    assert!(refused.to_string().contains("has another writer"), "{refused}");
+    drop(sink);
+    StoreSink::start(&options, QUEUE).expect("free again");
+}
+
+#[test]
+fn what_cannot_be_written_is_counted_and_told_until_it_can_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store");
+    let sink = StoreSink::start(&options(&path, 10), QUEUE).expect("started");
+    assert!(sink.offer(&numbered(1, 10)));
+    let lost = |sink: &StoreSink| sink.account().not_sent.totals.flows;
+    until("stored", || sink.account().sent.flows == 10);
+    until("sealed", || {
+        // The journal is ended by what comes next, or by time.
+        sink.store().is_some_and(|report| report.statement.sealed == 10)
+    });
+    // Somebody takes the folder away.
+    fs::rename(&path, folder.path().join("away")).expect("moved");
+    assert!(sink.offer(&numbered(11, 10)) && sink.offer(&numbered(21, 10)));
+    until("lost", || lost(&sink) == 20);
+    let report = sink.store().expect("a report");
+    assert_eq!(report.statement.shed, [0, 20, 0]);
+    let trouble = report.trouble.expect("trouble");
+    assert!(trouble.contains("cannot make ") && trouble.contains("No such file"), "{trouble}");
+    fs::rename(folder.path().join("away"), &path).expect("moved back");
+    assert!(sink.offer(&numbered(31, 10)));
+    until("stored", || sink.account().sent.flows == 20);
+    until("over", || sink.store().is_some_and(|report| report.trouble.is_none()));
+    assert!(sink.last_error().is_some(), "what went wrong last stays known");
+    drop(sink);
+    let expected: Vec<u64> = (1..=10).chain(31..=40).collect();
+    assert_eq!(found(&path), expected);
+}
+
+#[derive(Clone, Debug)]
+struct Wanted(StoreOptions);
+
+impl Plan for Wanted {
+    fn is_served_by(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    fn place(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+
+    fn tuning(&self) -> super::super::sink::Tuning {
+        super::super::sink::Tuning { queue: QUEUE, ipfix: None }
+    }
+}
+
+#[test]
+fn a_reload_opens_the_folder_anew_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = |wanted: &Wanted| {
+        let sink = StoreSink::start(&wanted.0, QUEUE)?;
+        Ok::<_, StartError>(Box::new(sink) as Box<dyn Sink>)
+    };
+    let set = SinkSet::start(vec![Wanted(options(folder.path(), 50))], start).expect("started");
+    let offer = |first| {
+        set.read().iter().for_each(|running| assert!(running.sink.offer(&numbered(first, 25))));
+    };
+    offer(1);
+    let prepared = set.prepare(vec![Wanted(options(folder.path(), 500))], start).expect("ready");
+    let swapped = set.swap(prepared);
+    offer(26);
+    set.settle(swapped, Duration::from_secs(60), start).expect("opened anew");
+    offer(51);
+    set.stop(Duration::from_secs(60));
+    set.end(false);
+    assert_eq!(found(folder.path()), (1..=75).collect::<Vec<_>>());
+}

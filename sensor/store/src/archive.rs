@@ -1,0 +1,265 @@
+//! The store as questions see it ([`sensor_core::hunt::archive`]).
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sensor_core::{
+    flow::columns::Column,
+    hunt::{
+        archive::{Archive, File, Piece, Pieces, Records, Scan, Unreadable, Wanted},
+        bounds::Bounds,
+    },
+};
+
+use crate::{
+    bounds::{OfJournal, OfSegment},
+    cells::Groups as _,
+    documents::tables::Tables,
+    error::Error,
+    journal::{reader::Journal, scan::FrameScan},
+    layout::Item,
+    library::Library,
+    names::SegmentName,
+    segment::{reader::Segment, scan::GroupScan},
+};
+
+/// What a store has at one moment, to be asked questions.
+#[derive(Debug)]
+pub struct Stored {
+    library: Library,
+    files: Vec<File>,
+    holdings: Vec<Holding>,
+    /// One for all files: what depends on a profile is decided once.
+    tables: Tables,
+}
+
+#[derive(Debug)]
+enum Holding {
+    Segment(SegmentName),
+    Journal(Arc<Journal>),
+    /// A file by itself.
+    Loose(PathBuf),
+}
+
+impl Stored {
+    /// Lists what the store in a folder has, and opens its journals.
+    ///
+    /// # Errors
+    /// When a later version wrote it, or the folder or a journal cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::of(Library::open(path)?)
+    }
+
+    /// Lists what a library has.
+    ///
+    /// # Errors
+    /// When the folder or a journal cannot be read.
+    pub fn of(library: Library) -> Result<Self, Error> {
+        let found = library.holdings(0, u64::MAX)?;
+        let (mut files, mut holdings) = (Vec::new(), Vec::new());
+        for name in found.segments {
+            let path = name.path().display().to_string();
+            files.push(File { name: path, rows: name.rows(), received: (name.from, name.to) });
+            holdings.push(Holding::Segment(name));
+        }
+        for journal in found.journals {
+            let name = journal.path().file_name().unwrap_or_default();
+            files.push(File {
+                name: name.to_string_lossy().into_owned(),
+                rows: journal.rows(),
+                received: journal.received().unwrap_or_default(),
+            });
+            holdings.push(Holding::Journal(Arc::new(journal)));
+        }
+        Ok(Self { library, files, holdings, tables: Tables::default() })
+    }
+
+    /// Sealed files by themselves, wherever they are: of any store, also such as no store has any more.
+    ///
+    /// # Errors
+    /// When one cannot be read, or the store did not write it.
+    pub fn of_files(paths: &[PathBuf]) -> Result<Self, Error> {
+        let (mut files, mut holdings) = (Vec::new(), Vec::new());
+        for path in paths {
+            let segment = Segment::open(path)?;
+            let times = (0..segment.groups().len())
+                .filter_map(|group| segment.range(group, Item::Received))
+                .fold((u64::MAX, 0), |(from, to), (least, most)| {
+                    (from.min(least as u64), to.max(most as u64))
+                });
+            files.push(File {
+                name: path.display().to_string(),
+                rows: segment.rows(),
+                received: times,
+            });
+            holdings.push(Holding::Loose(path.clone()));
+        }
+        let library = Library::none();
+        Ok(Self { library, files, holdings, tables: Tables::default() })
+    }
+
+    fn open_segment(&self, name: &SegmentName) -> Result<OpenSegment, Error> {
+        let (segment, only) = match self.library.segment(name) {
+            Err(error) if error.is_gone() => {
+                // Compaction may have put its records into another file since.
+                let other = self.library.holder(name)?.ok_or(error)?;
+                (self.library.segment(&other)?, Some((name.first, name.last)))
+            }
+            segment => (segment?, None),
+        };
+        Ok(self.opened(segment, only))
+    }
+
+    fn opened(&self, segment: Segment, only: Option<(u64, u64)>) -> OpenSegment {
+        let piece = |group: usize| Piece {
+            rows: segment.groups()[group].rows as u64,
+            received: segment
+                .range(group, Item::Received)
+                .map(|(least, most)| (least as u64, most as u64)),
+        };
+        let pieces = (0..segment.groups().len()).map(piece).collect();
+        OpenSegment { segment, only, pieces, tables: self.tables.clone() }
+    }
+}
+
+/// Whether a file is a sealed one of a store, as far as its end says.
+pub fn is_segment(path: &Path) -> bool {
+    path.is_file() && Segment::open(path).is_ok()
+}
+
+impl Archive for Stored {
+    fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    fn open(&self, file: usize) -> Result<Arc<dyn Pieces>, Unreadable> {
+        match &self.holdings[file] {
+            Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
+            Holding::Loose(path) => {
+                let segment = Segment::open(path).map_err(unreadable)?;
+                Ok(Arc::new(self.opened(segment, None)))
+            }
+            Holding::Journal(journal) => {
+                let piece = |group: usize| Piece {
+                    rows: journal.groups()[group].rows as u64,
+                    received: journal.received_in(group),
+                };
+                let pieces = (0..journal.groups().len()).map(piece).collect();
+                let (journal, tables) = (journal.clone(), self.tables.clone());
+                Ok(Arc::new(OpenJournal { journal, pieces, tables }))
+            }
+        }
+    }
+}
+
+fn unreadable(error: Error) -> Unreadable {
+    if error.is_gone() { Unreadable::Gone } else { Unreadable::Faulty(Box::new(error)) }
+}
+
+struct OpenSegment {
+    segment: Segment,
+    only: Option<(u64, u64)>,
+    pieces: Vec<Piece>,
+    tables: Tables,
+}
+
+impl Pieces for OpenSegment {
+    fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    fn only(&self) -> Option<(u64, u64)> {
+        self.only
+    }
+
+    fn bounds(&self, piece: usize) -> Box<dyn Bounds + '_> {
+        Box::new(OfSegment { segment: &self.segment, group: piece })
+    }
+
+    fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
+        Ok(Box::new(SegmentScan(GroupScan::new(&self.segment, piece, &self.tables))))
+    }
+}
+
+struct OpenJournal {
+    journal: Arc<Journal>,
+    pieces: Vec<Piece>,
+    tables: Tables,
+}
+
+impl Pieces for OpenJournal {
+    fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    fn only(&self) -> Option<(u64, u64)> {
+        None
+    }
+
+    fn bounds(&self, piece: usize) -> Box<dyn Bounds + '_> {
+        Box::new(OfJournal { journal: &self.journal, group: piece })
+    }
+
+    fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
+        Ok(Box::new(JournalScan(FrameScan::new(&self.journal, piece, &self.tables))))
+    }
+}
+
+/// The items that are wanted.
+fn items(wanted: Wanted) -> Vec<Item> {
+    let Wanted { needs, received, sequence } = wanted;
+    let is_wanted = |item: &&Item| match **item {
+        Item::Sequence => sequence,
+        Item::Received => received || needs.has(Column::Received),
+        Item::Source => needs.source,
+        Item::Destination => needs.destination,
+        Item::Column(column) => needs.has(column),
+    };
+    Item::all().iter().filter(is_wanted).copied().collect()
+}
+
+/// A group of a sealed file.
+struct SegmentScan<'s>(GroupScan<'s>);
+
+impl Scan for SegmentScan<'_> {
+    fn advance(&mut self, records: &mut Records) -> usize {
+        self.0.advance(records)
+    }
+
+    fn read(
+        &mut self,
+        wanted: Wanted,
+        rows: Option<&[u32]>,
+        records: &mut Records,
+    ) -> Result<(), Unreadable> {
+        self.0.read(&items(wanted), rows, records).map_err(unreadable)
+    }
+
+    fn octets(&self) -> u64 {
+        self.0.octets()
+    }
+}
+
+/// A group of a journal.
+struct JournalScan<'j>(FrameScan<'j>);
+
+impl Scan for JournalScan<'_> {
+    fn advance(&mut self, records: &mut Records) -> usize {
+        self.0.advance(records)
+    }
+
+    fn read(
+        &mut self,
+        wanted: Wanted,
+        rows: Option<&[u32]>,
+        records: &mut Records,
+    ) -> Result<(), Unreadable> {
+        self.0.read(&items(wanted), rows, records).map_err(unreadable)
+    }
+
+    fn octets(&self) -> u64 {
+        self.0.octets()
+    }
+}

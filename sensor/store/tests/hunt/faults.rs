@@ -1,0 +1,243 @@
+//! Questions about stores of which something is missing, damaged, or changed meanwhile; and questions that are stopped or want too much.
+
+use std::path::Path;
+
+use sensor_core::{
+    flow::{
+        batch::{Addresses, FlowBatch},
+        fields::Needs,
+        testing::{flow, push},
+    },
+    hunt::{
+        Account, Answer, Common, Distinct, Fate, FileFate, Grouping, LimitReached, Metric, Order,
+        Page, Partial, Progress, Question, Said, archive::Archive as _, explain, run,
+    },
+    nql::typed::Typed,
+};
+use sensor_store::{
+    archive::Stored,
+    names::SegmentName,
+    segment::{merge::Merged, reader::Segment, writer::write},
+};
+
+use crate::support::{Cut, METRICS, NOW, by, options, query, store};
+
+/// Rows that say their number as their octets, each file behind the other in time.
+fn numbered(folder: &Path, files: u64, rows: u64, last: Cut) {
+    let batch = |file: u64| {
+        let first = file * rows + 1;
+        let mut batch = flow(1, NOW, NOW + 5, first);
+        for number in first + 1..first + rows {
+            push(&mut batch, (number % 50_000) as u16, NOW, NOW + 5, number);
+        }
+        (batch, NOW + file * 1000)
+    };
+    let batches: Vec<(FlowBatch, u64)> = (0..files).map(batch).collect();
+    let mut cuts = vec![Cut::Sealed; batches.len()];
+    if let Some(cut) = cuts.last_mut() {
+        *cut = last;
+    }
+    store(folder, &batches, &cuts);
+}
+
+fn page() -> Page {
+    let needs = Needs::ALL;
+    Page { order: Order::OldestFirst, most: 100_000, after: None, needs, count_all: true }
+}
+
+fn all_rows(query: Typed) -> Question {
+    Question { query, from: 0, to: u64::MAX, said: Said::Rows(page()) }
+}
+
+/// The octets of the rows that are found, and what was read.
+fn ask(stored: &Stored, question: &Question, threads: usize) -> (Vec<u64>, Account) {
+    let progress = Progress::default();
+    let Answer::Rows(mut rows) = run(question, stored, &options(threads), &progress) else {
+        panic!("no rows")
+    };
+    let mut found = Vec::new();
+    rows.for_each(|batch, row, place| {
+        assert_eq!(batch.octets[row], place.sequence, "a record has the number of another");
+        found.push(batch.octets[row]);
+    });
+    (found, progress.account())
+}
+
+fn everything() -> Typed {
+    Typed::Constant(true)
+}
+
+#[test]
+fn a_damaged_group_is_named_and_the_rest_is_answered() {
+    for what in ["octets", "time_received", "sequence"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        numbered(folder.path(), 4, 500, Cut::Goes);
+        let stored = Stored::open(folder.path()).expect("a store");
+        let damaged = stored.files()[1].name.clone();
+        let path = folder.path().join(&damaged);
+        let segment = Segment::open(&path).expect("a file");
+        let at = segment.places(0, what).expect("a column").end - 1;
+        drop(segment);
+        let mut octets = std::fs::read(&path).expect("a file");
+        octets[at as usize] ^= 0x10;
+        std::fs::write(&path, octets).expect("a file");
+        for threads in [1, 3] {
+            let (found, account) = ask(&stored, &all_rows(everything()), threads);
+            let undamaged: Vec<u64> = (1..=500).chain(1001..=2000).collect();
+            assert_eq!(found, undamaged, "{what}");
+            assert_eq!(account.partial, Some(Partial::Faults));
+            assert_eq!(account.faults_in_all, 1, "{:?}", account.faults);
+            let fault = &account.faults[0];
+            assert!(fault.contains(&damaged) && fault.contains("cannot be read"), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn what_expires_meanwhile_is_no_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 4, 50, Cut::Goes);
+    let stored = Stored::open(folder.path()).expect("a store");
+    std::fs::remove_file(folder.path().join(&stored.files()[0].name)).expect("a file");
+    let (found, account) = ask(&stored, &all_rows(everything()), 2);
+    assert_eq!(found, (51..=200).collect::<Vec<_>>());
+    assert_eq!((account.partial, account.files_gone, account.faults_in_all), (None, 1, 0));
+}
+
+#[test]
+fn what_is_compacted_meanwhile_is_found_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 4, 50, Cut::Goes);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let names: Vec<SegmentName> = stored.files()[..3]
+        .iter()
+        .map(|file| {
+            let name = Path::new(&file.name).file_name().expect("a name").to_string_lossy();
+            name.parse().expect("the name of a file")
+        })
+        .collect();
+    let open =
+        |name: &SegmentName| Segment::open(&folder.path().join(name.path())).expect("a file");
+    let merged = Merged::new(names.iter().map(open).collect()).expect("times");
+    let whole = SegmentName { last: names[2].last, to: names[2].to, ..names[0] };
+    write(&merged, &folder.path().join(whole.path())).expect("a file");
+    // One of them is still there, as within the time of grace.
+    for name in &names[1..] {
+        std::fs::remove_file(folder.path().join(name.path())).expect("a file");
+    }
+    for threads in [1, 3] {
+        let (found, account) = ask(&stored, &all_rows(everything()), threads);
+        assert_eq!(found, (1..=200).collect::<Vec<_>>());
+        assert_eq!((account.partial, account.files_gone), (None, 0));
+        let (found, _) = ask(&stored, &all_rows(query("octets >= 90 && octets < 120")), threads);
+        assert_eq!(found, (90..120).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_stopped_question_is_answered_in_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 3, 50, Cut::Sealed);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let progress = Progress::default();
+    progress.cancel();
+    let Answer::Rows(rows) = run(&all_rows(everything()), &stored, &options(2), &progress) else {
+        panic!("no rows")
+    };
+    assert_eq!(rows.offered(), 0);
+    assert_eq!(progress.account().partial, Some(Partial::Cancelled));
+}
+
+#[test]
+fn limits_are_errors_that_name_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 2, 50, Cut::Goes);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let grouping = |most_groups| Grouping {
+        by: by(&["octets"]),
+        period: None,
+        metrics: vec![Metric::Octets],
+        most_groups,
+    };
+    let ask = |grouping, distinct, threads| {
+        let said = Said::Groups(grouping, distinct);
+        let question = Question { query: everything(), from: 0, to: u64::MAX, said };
+        match run(&question, &stored, &options(threads), &Progress::default()) {
+            Answer::Groups(groups) => (groups.check(), groups.total()),
+            _ => panic!("no groups"),
+        }
+    };
+    for threads in [1, 2] {
+        let (check, total) = ask(grouping(60), Distinct::default(), threads);
+        assert_eq!(check, Err(LimitReached::Groups(60)));
+        assert_eq!((total.flows(), total.of(Metric::Octets)), (100, Some(5050)));
+        let distinct = |most| Distinct { of: by(&["octets"]), most };
+        let all = Grouping { by: Vec::new(), ..grouping(10) };
+        assert_eq!(ask(all.clone(), distinct(99), threads).0, Err(LimitReached::Distinct(99)));
+        assert_eq!(ask(all, distinct(100), threads).0, Ok(()));
+        let common = Common {
+            queries: vec![everything(), query("octets > 10")],
+            by: by(&["octets"]),
+            period: None,
+            metrics: METRICS.to_vec(),
+            most_groups: 60,
+        };
+        let said = Said::Common(common);
+        let question = Question { query: everything(), from: 0, to: u64::MAX, said };
+        let answer = run(&question, &stored, &options(threads), &Progress::default());
+        assert!(matches!(answer, Answer::Common(Err(LimitReached::Groups(60)))));
+    }
+}
+
+#[test]
+fn only_what_may_match_is_read_and_explained_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Each file has an address of its own, all between the same two.
+    let batch = |file: u32| {
+        let mut batch = flow(1, NOW, NOW + 5, u64::from(file) + 1);
+        for number in 0..3_u64 {
+            push(&mut batch, 1, NOW, NOW + 5, number + 100);
+        }
+        let Addresses::V4 { source, .. } = &mut batch.addresses else { unreachable!() };
+        source.copy_from_slice(&[0x0a00_0001, 0x0a00_ffff, 0x0a00_1000 + file, 0x0a00_1000 + file]);
+        (batch, NOW + u64::from(file) * 1000)
+    };
+    let batches: Vec<_> = (0..4).map(batch).collect();
+    store(folder.path(), &batches, &[Cut::Sealed; 4]);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let fates = |text: &str, from, to| {
+        let question = Question { query: query(text), from, to, said: Said::Rows(page()) };
+        let explanation = explain(&question, &stored, &options(1));
+        let progress = Progress::default();
+        run(&question, &stored, &options(2), &progress);
+        let account = progress.account();
+        let mut fates = Vec::new();
+        for file in explanation.files {
+            match file.fate {
+                FileFate::Time => fates.push(Fate::Time),
+                FileFate::Opened(pieces) => fates.extend(pieces.iter().map(|(_, fate)| *fate)),
+                other => panic!("{other:?}"),
+            }
+        }
+        let count = |wanted: Fate| fates.iter().filter(|fate| **fate == wanted).count() as u64;
+        assert_eq!(account.files_by_time + account.by_time, count(Fate::Time));
+        assert_eq!(account.by_statistics, count(Fate::Statistics));
+        assert_eq!(account.by_filter, count(Fate::Filter));
+        assert_eq!(account.read, count(Fate::Read) + count(Fate::ReadUnasked));
+        assert_eq!(account.read_unasked, count(Fate::ReadUnasked));
+        assert_eq!(account.octets > 0, account.read > 0);
+        fates
+    };
+    use Fate::{Filter, Read, ReadUnasked, Statistics, Time};
+    let all = u64::MAX;
+    assert_eq!(fates("ip == 10.0.16.2", 0, all), [Filter, Filter, Read, Filter]);
+    assert_eq!(fates("srcip == 11.0.0.1", 0, all), [Statistics; 4]);
+    assert_eq!(fates("srcip == 10.0.0.0/16", 0, all), [ReadUnasked; 4]);
+    assert_eq!(fates("octets == 102", NOW + 1000, NOW + 3000), [Time, Read, Read, Time]);
+    assert_eq!(fates("octets < 3", 0, all), [Read, Read, Statistics, Statistics]);
+
+    let question = all_rows(query("ip == 10.0.16.2 && protocol == tcp"));
+    let explanation = explain(&question, &stored, &options(1));
+    assert_eq!(explanation.filter, ["srcip", "dstip", "protocolint"]);
+    assert!(explanation.late.contains(&"octets") && !explanation.late.contains(&"protocolint"));
+}

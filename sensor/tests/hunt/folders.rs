@@ -1,0 +1,64 @@
+//! `sensor store`: status, verify, compact.
+
+use sensor_store::store::{self, Options};
+
+use crate::support::{RECORDS, sensor, store};
+
+#[test]
+fn the_status_counts_every_record() {
+    let made = store();
+    let path = made.path.to_str().unwrap();
+    let status = sensor(&["store", "status", "--store", path, "--json"]).well().document();
+    let number = |path: &str| status.pointer(path).and_then(serde_json::Value::as_u64);
+    assert_eq!(number("/records"), Some(RECORDS as u64));
+    let (sealed, journaled) = (number("/segments/records"), number("/journals/records"));
+    assert_eq!(sealed.zip(journaled).map(|(a, b)| a + b), Some(RECORDS as u64));
+    assert!(sealed > Some(0) && journaled > Some(0), "{status}");
+    assert_eq!(number("/segments/files"), Some(made.segments().len() as u64));
+    assert_eq!(number("/days/0/records"), sealed);
+    assert_eq!(status["days"][0]["day"], "2026-11-30");
+    assert_eq!(number("/first_ms"), made.flows.first().map(|flow| flow.received));
+    assert_eq!(number("/last_ms"), made.flows.last().map(|flow| flow.received));
+    assert_eq!(status["writer"], false);
+    let columns = status["columns"].as_array().unwrap();
+    let octets: u64 = columns.iter().filter_map(|column| column["octets"].as_u64()).sum();
+    assert!(0 < octets && octets < number("/segments/octets").unwrap());
+    let text = sensor(&["store", "status", "--store", path]).well().stdout;
+    assert!(text.contains("nobody writes there now") && text.contains("\nDAY "), "{text}");
+}
+
+#[test]
+fn a_sound_store_is_verified_whole() {
+    let made = store();
+    let path = made.path.to_str().unwrap();
+    let verified = sensor(&["store", "verify", "--store", path]).well();
+    assert!(
+        verified.stdout.ends_with(" files, 12.0 k records read; no damage\n"),
+        "{}",
+        verified.stdout
+    );
+}
+
+#[test]
+fn compaction_makes_few_files_and_loses_nothing() {
+    let made = store();
+    let path = made.path.to_str().unwrap();
+    let before = made.segments().len();
+    let rows = made.hunt(&["dstport == 443", "--limit", "5000"]).well().stdout;
+    // Where a sensor writes, nobody else does.
+    let writer = store::open(&made.path, Options::default()).unwrap();
+    let refused = sensor(&["store", "compact", "--store", path]);
+    assert_eq!(refused.code, Some(64), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has another writer"), "{}", refused.stderr);
+    let status = sensor(&["store", "status", "--store", path, "--json"]).well().document();
+    assert_eq!(status["writer"], true);
+    drop(writer);
+    let done = sensor(&["store", "compact", "--store", path, "--json"]).well().document();
+    assert_eq!(done["sealed"], 1);
+    assert_eq!(done["compacted"].as_u64(), Some(before as u64 + 1), "{done}");
+    assert_eq!(done["after"]["files"], 1);
+    assert_eq!(made.segments().len(), 1);
+    assert_eq!(made.hunt(&["dstport == 443", "--limit", "5000"]).well().stdout, rows);
+    let again = sensor(&["store", "compact", "--store", path, "--json"]).well().document();
+    assert_eq!((again["sealed"].as_u64(), again["compacted"].as_u64()), (Some(0), Some(0)));
+}
