@@ -124,3 +124,15 @@ fn names_that_are_words_elsewhere_are_in_quotes() {
     );
     assert_eq!(received(0, u64::MAX, Dialect::ClickHouse), None);
 }
+
+/// `UPDATE_EXPECT=1` writes the file.
+#[test]
+fn the_documented_statement_is_the_one_of_these_columns() {
+    let options = TableOptions { database: None, table: "flows".to_owned(), keep_days: Some(14) };
+    let wanted = create_table(&options) + ";\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/clickhouse.sql");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, &wanted).expect("written");
+    }
+    assert_eq!(std::fs::read_to_string(path).expect("the file"), wanted);
+}
