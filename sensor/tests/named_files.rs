@@ -83,6 +83,22 @@ const TABLE: &[(&str, &str, Use)] = &[
         NO_KEY,
     ),
     (
+        "clickhouse.basic_auth_file",
+        "[[clickhouse]]\nurl = 'https://h/'\ntls.ca = 'OWN'\nbasic_auth_file = 'FILE'",
+        Read(b"no colon", "it must contain `user:password`"),
+    ),
+    ("clickhouse.tls.ca", "[[clickhouse]]\nurl = 'https://h'\ntls.ca = 'FILE'", NO_CERTIFICATE),
+    (
+        "clickhouse.tls.certificate",
+        "[[clickhouse]]\nurl = 'https://h'\ntls = { certificate = 'FILE', key = 'OWN.key', ca = 'OWN' }",
+        NO_CERTIFICATE,
+    ),
+    (
+        "clickhouse.tls.key",
+        "[[clickhouse]]\nurl = 'https://h'\ntls = { certificate = 'OWN', key = 'FILE', ca = 'OWN' }",
+        NO_KEY,
+    ),
+    (
         "hits.basic_auth_file",
         "[[hits]]\nurl = 'https://h/'\ntls.ca = 'OWN'\nbasic_auth_file = 'FILE'",
         Read(b"no colon", "it must contain `user:password`"),

@@ -74,9 +74,9 @@ enum Verb {
         #[arg(long)]
         flows: bool,
     },
-    /// Run the tests: all stages but `day` and `soak`, or those named
+    /// Run the tests: all stages but `agreement`, `day` and `soak`, or those named
     Test {
-        /// Stages to run [default: all but `day` and `soak`]
+        /// Stages to run [default: all but `agreement`, `day` and `soak`]
         stages: Vec<test::Name>,
         /// Run only tests whose name contains this
         #[arg(last = true)]

@@ -45,6 +45,9 @@ const MACHINE: &str = "SENSOR_MACHINE";
 /// The variable that asks the test of the ordinary day for that of a company.
 const COMPANY: &str = "SENSOR_DAY_OF_A_COMPANY";
 
+/// The variable that says how many random queries engines are asked.
+const QUERIES: &str = "SENSOR_SQL_QUERIES";
+
 /// What `cargo xtask test` can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Name {
@@ -60,6 +63,8 @@ pub enum Name {
     /// The same on Debian's kernel 6.12, of backports
     #[value(name = "kernel-6.12")]
     Kernel612,
+    /// 10,000 queries select the same records here, in DuckDB and in ClickHouse (minutes, 900 MB of PyPI; only if named)
+    Agreement,
     /// The stock library on an ordinary day of a company, with millions of records (minutes; only if named)
     Day,
     /// The agent under load for 20 minutes, or `SENSOR_SOAK_SECONDS`: nothing grows, nothing is lost (root; only if named)
@@ -69,7 +74,7 @@ pub enum Name {
 impl Name {
     /// Whether it takes so long that it runs every night, and otherwise only where somebody asks for it.
     fn is_nightly(self) -> bool {
-        matches!(self, Self::Day | Self::Soak)
+        matches!(self, Self::Agreement | Self::Day | Self::Soak)
     }
 }
 
@@ -86,7 +91,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
             continue;
         }
         stages.push(match name {
-            Name::Host => Stage::new("host", || host(filter)),
+            Name::Host => Stage::new("host", || host(workspace, filter)),
             Name::Fuzz => Stage::new("fuzz", || fuzz_targets(workspace)),
             Name::Labs if chosen.is_empty() => Stage::new("labs", || {
                 labs(workspace, filter, || {
@@ -108,6 +113,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
             Name::Kernel612 => {
                 Stage::new("kernel-6.12", || kernel(workspace, qemu::Series::V6_12, filter))
             }
+            Name::Agreement => Stage::new("agreement", || agreement(workspace)),
             Name::Day => Stage::new("day", day),
             Name::Soak => Stage::new("soak", || soak(workspace)),
         });
@@ -115,7 +121,7 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
     Ok(stages::run(&mut stages))
 }
 
-fn host(filter: Option<&str>) -> Result<()> {
+fn host(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     match setup::programs(&[Need::Host]) {
         Err(error) if error.is::<Skip>() => {
             println!("host: some comparisons are left out: {error}");
@@ -124,6 +130,18 @@ fn host(filter: Option<&str>) -> Result<()> {
     }
     let mut cargo = process::cargo();
     cargo.args(["test", "--workspace", "--exclude", LABS]).args(filter);
+    match setup::peers(workspace) {
+        Ok(python) => drop(cargo.env(setup::PYTHON, python)),
+        Err(error) => println!("host: DuckDB is not asked: {error:#}"),
+    }
+    process::run(&mut cargo)
+}
+
+fn agreement(workspace: &Workspace) -> Result<()> {
+    let python = setup::engines(workspace)?;
+    let mut cargo = process::cargo();
+    cargo.args(["test", "--package", "sensor-store", "--test", "agreement"]);
+    cargo.env(setup::PYTHON, python).env(QUERIES, "10000").args(["--", "--nocapture"]);
     process::run(&mut cargo)
 }
 

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub use self::{
     packages::{Need, update as update_package_lists},
-    python::{PYTHON, peers},
+    python::{PYTHON, engines, peers},
 };
 use crate::{
     process,

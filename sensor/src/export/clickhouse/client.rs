@@ -81,6 +81,17 @@ impl Client {
         }
     }
 
+    /// Has the server do a statement; what it answers.
+    pub async fn ask(&self, statement: &str) -> Result<String, Failure> {
+        let request = self.http.post(self.url.clone()).body(statement.to_owned());
+        let answer = self.authorized(request).map_err(Failure::Later)?.send().await;
+        let answer = answer.map_err(|error| Failure::Later(chain(&error.without_url())))?;
+        if !answer.status().is_success() || answer.headers().contains_key(CODE) {
+            return Err(refusal(answer).await);
+        }
+        answer.text().await.map_err(|error| Failure::Later(chain(&error.without_url())))
+    }
+
     fn request(&self, lot: &Lot) -> Result<RequestBuilder, String> {
         let settings = [
             ("query", self.statement.as_str()),
@@ -101,6 +112,10 @@ impl Client {
         if self.options.compress {
             request = request.header(CONTENT_ENCODING, "zstd");
         }
+        self.authorized(request)
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {
         match &self.options.credentials {
             Some(credentials) => credentials
                 .authorize(request)

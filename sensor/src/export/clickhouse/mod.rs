@@ -23,7 +23,7 @@ use sensor_core::sync::Unpoisoned as _;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
-    client::Client,
+    client::{Client, Failure},
     error::ClickHouseError,
     options::ClickHouseOptions,
     process::{Process, Status},
@@ -88,6 +88,25 @@ impl ClickHouseSink {
 /// Certificates or credentials that cannot be read.
 pub fn check(options: &ClickHouseOptions) -> Result<(), ClickHouseError> {
     Client::new(options.clone()).map(drop)
+}
+
+/// Has the server do a statement, such as the one that makes the table, or a question; what it answers.
+///
+/// # Errors
+/// When it cannot be asked, or refuses.
+pub fn ask(options: &ClickHouseOptions, statement: &str) -> Result<String, ClickHouseError> {
+    let client = Client::new(options.clone())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ClickHouseError::Start)?;
+    let answer = runtime.block_on(client.ask(statement));
+    runtime.shutdown_background();
+    let (Failure::Later(problem) | Failure::Refused(problem)) = match answer {
+        Ok(answer) => return Ok(answer),
+        Err(failure) => failure,
+    };
+    Err(ClickHouseError::Settings { output: options.to_string(), problem })
 }
 
 impl Sink for ClickHouseSink {

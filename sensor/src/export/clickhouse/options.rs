@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use sensor_core::nql::sql::TableOptions;
+use sensor_core::nql::sql::{Place, TableOptions};
 
 use crate::export::net::{
     http::{Credentials, origin},
@@ -30,6 +30,23 @@ pub struct ClickHouseOptions {
     pub timeout: Duration,
     /// Whether rows travel compressed.
     pub compress: bool,
+}
+
+impl ClickHouseOptions {
+    /// Those of a place that a command names: what is asked there, not how lots are cut.
+    pub fn of_place(place: &Place) -> Self {
+        Self {
+            url: place.url.clone(),
+            table: place.table.clone(),
+            credentials: None,
+            tls: TlsOptions::default(),
+            sensor: String::new(),
+            lot_rows: 1,
+            lot_age: Duration::from_secs(1),
+            timeout: Duration::from_mins(10),
+            compress: false,
+        }
+    }
 }
 
 impl fmt::Display for ClickHouseOptions {

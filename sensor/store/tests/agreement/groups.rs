@@ -3,7 +3,7 @@
 use sensor_core::{
     flow::{fields::OwnedValue, interfaces::Interfaces},
     hunt::{
-        Group, GroupBy, Grouping, Groups, Metric, Selection,
+        Group, GroupBy, Grouping, Groups, Metric, Order, Selection,
         sql::{About, GroupOrder},
     },
     nql::{columns::BatchFilter, literal, sql::Dialect, typed::Typed},
@@ -75,6 +75,50 @@ fn said(row: Vec<Value>) -> Vec<Value> {
         other => json!(other.to_string()),
     };
     row.into_iter().map(cell).collect()
+}
+
+/// Compares rows in order, and how many there are.
+pub fn check_rows(data: &Data, engines: &Engines, queries: &[(String, Typed)]) {
+    let said = ["srcip", "protocol", "label.src.role"]
+        .map(|name| GroupBy::named(name).expect("a field").subject);
+    let rows = data.batches.iter().flat_map(|batch| (0..batch.len()).map(move |row| (batch, row)));
+    let places: Vec<(u64, u64)> = rows
+        .zip(1..)
+        .map(|((batch, row), number)| (batch.received.get(row).copied().unwrap_or(NOW), number))
+        .collect();
+    // Between them lie some of those that sources have told.
+    let (begin, end) = (1_000_000, NOW + 1);
+    for dialect in engines.dialects() {
+        let (mut statements, mut wanted) = (Vec::new(), Vec::new());
+        for (number, (_, query)) in queries.iter().enumerate() {
+            let about = About { dialect, from: Engines::relation(dialect), query, begin, end };
+            let order = if number % 2 == 0 { Order::OldestFirst } else { Order::NewestFirst };
+            statements.push(about.rows(&said, order, 25).expect("words"));
+            statements.push(about.count().expect("words"));
+            let numbers = data.oracle(query).into_iter();
+            let mut all: Vec<_> = numbers.map(|number| places[number as usize - 1]).collect();
+            all.retain(|(time, _)| (begin..end).contains(time));
+            all.sort_unstable();
+            if order == Order::NewestFirst {
+                all.reverse();
+            }
+            wanted.push((all.len(), all.into_iter().take(25).collect::<Vec<_>>()));
+        }
+        let number = |value: &Value| match value {
+            Value::String(text) => text.parse::<u64>().expect("a number"),
+            value => value.as_u64().expect("a number"),
+        };
+        let mut answers = engines.ask(dialect, &statements).into_iter();
+        for ((count, rows), sql) in wanted.iter().zip(statements.chunks(2)) {
+            let found = answers.next().expect("an answer").expect("rows");
+            assert!(found.iter().all(|row| row.len() == 2 + said.len()));
+            let found: Vec<_> =
+                found.iter().map(|row| (number(&row[1]), number(&row[0]))).collect();
+            assert_eq!(&found, rows, "{}", sql[0]);
+            let found = answers.next().expect("an answer").expect("a count");
+            assert_eq!(number(&found[0][0]), *count as u64, "{}", sql[1]);
+        }
+    }
 }
 
 /// Compares the groups of some queries.

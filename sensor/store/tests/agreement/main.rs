@@ -80,11 +80,12 @@ fn engines_select_the_same_records() {
 }
 
 #[test]
-fn engines_sum_up_the_same_groups() {
+fn engines_give_the_same_rows_and_groups() {
     let data = Data::new(24, 40);
     let Some(engines) = Engines::of(&data) else { return };
     let queries = ["", "protocol == tcp", "srcport != 22"].map(queries::typed);
     groups::check(&data, &engines, &queries);
+    groups::check_rows(&data, &engines, &queries);
 }
 
 #[test]

@@ -21,8 +21,9 @@ use sensor_core::{
 
 use crate::data::Data;
 
-/// Where the documented queries are, one a line.
-const CORPUS: &str = "/work/shared/corpora/nql/valid-flow.nql";
+/// The documented queries, one a line, among the corpora: these lie where `SENSOR_CORPORA` says, else beside the workspace in
+/// `../shared/corpora`.
+const CORPUS: &str = "nql/valid-flow.nql";
 /// How many random queries are asked.
 const WANTED: &str = "SENSOR_SQL_QUERIES";
 
@@ -50,8 +51,11 @@ pub fn typed(text: &str) -> Query {
 
 /// The documented ones.
 pub fn of_corpus() -> Vec<Query> {
-    let Ok(corpus) = std::fs::read_to_string(CORPUS) else {
-        println!("skipped: the documented queries, which {CORPUS} would have");
+    let beside = || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpora").into();
+    let root = std::env::var_os("SENSOR_CORPORA").map_or_else(beside, std::path::PathBuf::from);
+    let path = root.join(CORPUS);
+    let Ok(corpus) = std::fs::read_to_string(&path) else {
+        println!("skipped: the documented queries, which {} would have", path.display());
         return Vec::new();
     };
     let text = |line: &str| line.split(" # ").next().unwrap_or_default().trim().to_owned();

@@ -19,15 +19,19 @@ mod duckdb;
 pub mod expression;
 mod named;
 mod opened;
+mod place;
 mod predicate;
 mod print;
 mod refusal;
 pub mod stored;
 mod table;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod values;
 
 pub use self::{
+    place::{Place, PlaceError},
     print::{identifier, text},
     refusal::{Refusal, Why},
     table::{Layout, TableOptions, create_table, files},
