@@ -9,7 +9,7 @@ use super::{
     group_by::GroupBy,
     key::{Keys, MOST_FIELDS},
     sums::{Metric, Summed, Sums},
-    table::Table,
+    table::{Table, is_same},
 };
 use crate::flow::{
     batch::FlowBatch,
@@ -153,7 +153,7 @@ impl Groups {
         keys.write(batch, times, interfaces, rows, row_keys);
         // With no field, neighbours are mostly of one group: each is looked up once.
         let are_few = self.by.is_empty();
-        let is_new = |key: &[u64], before: &[u64]| !are_few || key != before;
+        let is_new = |key: &[u64], before: &[u64]| !are_few || !is_same(key, before);
         hashes.clear();
         let mut before: &[u64] = &[];
         for key in row_keys.chunks_exact(table.key) {

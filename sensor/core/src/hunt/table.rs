@@ -18,6 +18,12 @@ pub(super) struct Table {
     slots: Vec<u64>,
 }
 
+/// Whether two keys are equal, word by word: they have a few words, and a call of memcmp costs more than comparing them.
+#[inline(always)]
+pub(super) fn is_same(left: &[u64], right: &[u64]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left == right)
+}
+
 impl Table {
     pub(super) fn new(key: usize, stride: usize) -> Self {
         let hasher = DefaultHashBuilder::default();
@@ -84,7 +90,7 @@ impl Table {
         while self.slots[slot] != 0 {
             let entry = self.slots[slot];
             let number = entry as u32 - 1;
-            if (entry >> 32) as u32 == hash && self.record(number)[..self.key] == *key {
+            if (entry >> 32) as u32 == hash && is_same(&self.record(number)[..self.key], key) {
                 return Some(number);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
@@ -110,7 +116,7 @@ impl Table {
             }
             if (entry >> 32) as u32 == hash {
                 let first = (entry as u32 as usize - 1) * self.stride;
-                if self.records[first..first + self.key] == *key {
+                if is_same(&self.records[first..first + self.key], key) {
                     return Some((entry as u32 - 1, false));
                 }
             }
