@@ -75,8 +75,8 @@ async fn accept_local(listener: UnixListener, router: Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match limit.admit() {
-                Some(permit) => {
-                    drop(tokio::spawn(connection(stream, router.clone(), &BOUNDS, permit)));
+                Some(place) => {
+                    drop(tokio::spawn(connection(stream, router.clone(), &BOUNDS, place)));
                 }
                 None => turn_away(stream).await,
             },

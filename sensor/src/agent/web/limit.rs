@@ -13,22 +13,36 @@ pub struct Limit {
     of: &'static str,
     most: usize,
     permits: Arc<Semaphore>,
+    leaving: Arc<Semaphore>,
+}
+
+/// The place of a client that is served; it is free again when this goes.
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+    leaving: Arc<Semaphore>,
+}
+
+impl Place {
+    /// Frees the place of a client that has its answer, and gives it one among as many that are leaving; none where all are taken.
+    pub fn leave(self) -> Option<OwnedSemaphorePermit> {
+        self.leaving.try_acquire_owned().ok()
+    }
 }
 
 impl Limit {
     /// At most `most` clients of what the configuration calls `of`.
     pub fn new(of: &'static str, most: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(most));
-        Self { of, most, permits }
+        let places = || Arc::new(Semaphore::new(most));
+        Self { of, most, permits: places(), leaving: places() }
     }
 
-    /// A place for one more client, as long as the permit lasts; none where all are taken.
-    pub fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    /// A place for one more client; none where all are taken.
+    pub fn admit(&self) -> Option<Place> {
         let permit = self.permits.clone().try_acquire_owned().ok();
         if permit.is_none() {
             tracing::warn!(key = self.of, most = self.most, "too many clients: one is turned away");
         }
-        permit
+        permit.map(|permit| Place { _permit: permit, leaving: self.leaving.clone() })
     }
 }
 
@@ -50,6 +64,12 @@ mod tests {
         let second = limit.admit();
         assert!(first.is_some() && second.is_some() && limit.admit().is_none());
         drop(first);
+        assert!(limit.admit().is_some());
+        // Who leaves makes room, though it is not gone; as many as are served may do so.
+        let leaving = second.and_then(Place::leave);
+        let more = limit.admit().and_then(Place::leave);
+        assert!(leaving.is_some() && more.is_some());
+        assert!(limit.admit().and_then(Place::leave).is_none());
         assert!(limit.admit().is_some());
     }
 }

@@ -11,13 +11,12 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpListener,
-    sync::OwnedSemaphorePermit,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    limit::{BUSY, Limit},
+    limit::{BUSY, Limit, Place},
     timed::Timed,
 };
 
@@ -77,7 +76,7 @@ pub async fn accept(
             }
         };
         let tls = tls();
-        let Some(permit) = limit.admit() else {
+        let Some(place) = limit.admit() else {
             outcome(Outcome::TurnedAway);
             if tls.is_none() {
                 turn_away(stream).await;
@@ -89,14 +88,14 @@ pub async fn accept(
             match tls {
                 None => {
                     outcome(Outcome::Accepted);
-                    if !connection(stream, router, bounds, permit).await {
+                    if !connection(stream, router, bounds, place).await {
                         outcome(Outcome::Broken);
                     }
                 }
                 Some(tls) => match timeout(bounds.handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => {
                         outcome(Outcome::Accepted);
-                        if !connection(stream, router, bounds, permit).await {
+                        if !connection(stream, router, bounds, place).await {
                             outcome(Outcome::Broken);
                         }
                     }
@@ -116,12 +115,12 @@ pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
     let _ = timeout(RESPITE, stream.write_all(BUSY)).await;
 }
 
-/// Answers requests; the permit is for as long as that takes. False where it ends with an error.
+/// Answers requests; the place is taken for as long as that takes. False where it ends with an error.
 pub async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     bounds: &'static Bounds,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 ) -> bool {
     let mut stream = Timed::new(stream, bounds.stalled);
     let connection = http1::Builder::new()
@@ -133,8 +132,9 @@ pub async fn connection(
         .serve_connection(TokioIo::new(&mut stream), TowerToHyperService::new(router));
     // Clients go away as they like.
     let is_answered = connection.await.is_ok();
-    let _ = timeout(LINGER, linger(&mut stream)).await;
-    drop(permit);
+    if let Some(_leaving) = place.leave() {
+        let _ = timeout(LINGER, linger(&mut stream)).await;
+    }
     is_answered
 }
 
@@ -168,8 +168,8 @@ mod tests {
             let (near, mut far) = duplex(1 << 10);
             let router =
                 Router::new().route("/", any(async || (StatusCode::PAYLOAD_TOO_LARGE, "no")));
-            let permit = Limit::new("a", 1).admit().expect("there is room");
-            let served = tokio::spawn(connection(near, router, &BOUNDS, permit));
+            let place = Limit::new("a", 1).admit().expect("there is room");
+            let served = tokio::spawn(connection(near, router, &BOUNDS, place));
             let body = vec![b' '; 1 << 20];
             let head =
                 format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
