@@ -69,7 +69,7 @@ const QUESTIONS: [Question; 5] = [
     Question {
         why: "Would the stock policy have found a program that calls home?",
         arguments: &["--policy", "beacon_other_tcp"],
-        finds: &["beacon_other_tcp", "10.0.7.77", "203.0.113.66"],
+        finds: &["beacon_other_tcp", "10.0.7.77", "45.66.7.8"],
     },
 ];
 

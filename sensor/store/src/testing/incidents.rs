@@ -11,9 +11,9 @@ const HOUR: u64 = 60 * MINUTE;
 /// Milliseconds of a day.
 pub const DAY: u64 = 24 * HOUR;
 
-/// The host that calls home every five minutes, and where that is.
+/// The host that calls home every two minutes, and where that is.
 pub const BEACON: (Ipv4Addr, Ipv4Addr) =
-    (Ipv4Addr::new(10, 0, 7, 77), Ipv4Addr::new(203, 0, 113, 66));
+    (Ipv4Addr::new(10, 0, 7, 77), Ipv4Addr::new(45, 66, 7, 8));
 /// The host that looks for file servers in the night of the second day, from 02:00 on.
 pub const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 0, 3, 9);
 /// The hosts that it tries.
@@ -37,11 +37,11 @@ pub struct Planted {
 
 /// The records of all incidents of two days that start at `begin`, milliseconds since the epoch, by time.
 pub fn of_two_days(begin: u64) -> Vec<Planted> {
-    let beacon = (0..2 * DAY / (5 * MINUTE)).map(|turn| Planted {
+    let beacon = (0..2 * DAY / (2 * MINUTE)).map(|turn| Planted {
         // A few seconds early or late, as such programs do it to hide.
-        end: begin + turn * 5 * MINUTE + turn * 2_654_435_761 % 4_000,
+        end: begin + turn * 2 * MINUTE + turn * 2_654_435_761 % 4_000,
         addresses: BEACON,
-        ports: (40_000 + (turn % 20_000) as u16, 8443),
+        ports: (40_000 + (turn % 20_000) as u16, 5050),
         flags: 0x1b,
         packets: 6,
         octets: 702,
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn incidents_are_within_two_days_and_in_order() {
         let all = of_two_days(1_000);
-        assert_eq!(all.len(), 576 + 1200 + 360);
+        assert_eq!(all.len(), 1440 + 1200 + 360);
         assert!(all.is_sorted_by_key(|planted| planted.end));
         assert!(all.iter().all(|planted| (1_000..1_000 + 2 * DAY).contains(&planted.end)));
     }
