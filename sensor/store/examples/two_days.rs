@@ -18,7 +18,9 @@ use sensor_store::{
     },
 };
 
+/// Records of a batch at most, and minutes of two days: a batch comes at least every minute.
 const BATCH: u64 = 512;
+const MINUTES: u64 = 2 * 24 * 60;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut left = &planted[..];
     let mut made = 0;
     while made < records {
-        let rows = BATCH.min(records - made);
+        let rows = (records / MINUTES).clamp(1, BATCH).min(records - made);
         let [mut v4, v6] = traffic.batches(rows as usize);
         made += rows;
         let due = match made == records {

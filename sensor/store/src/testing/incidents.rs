@@ -12,8 +12,7 @@ const HOUR: u64 = 60 * MINUTE;
 pub const DAY: u64 = 24 * HOUR;
 
 /// The host that calls home every two minutes, and where that is.
-pub const BEACON: (Ipv4Addr, Ipv4Addr) =
-    (Ipv4Addr::new(10, 0, 7, 77), Ipv4Addr::new(45, 66, 7, 8));
+pub const BEACON: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 0, 7, 77), Ipv4Addr::new(45, 66, 7, 8));
 /// The host that looks for file servers in the night of the second day, from 02:00 on.
 pub const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 0, 3, 9);
 /// The hosts that it tries.
