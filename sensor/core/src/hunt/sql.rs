@@ -113,6 +113,26 @@ impl About<'_> {
         Ok(format!("{text}\nLIMIT {most}"))
     }
 
+    /// Counts the groups, however many there are.
+    ///
+    /// # Errors
+    /// What the dialect has no words for.
+    pub fn group_count(&self, by: &[GroupBy]) -> Result<String, Refusal> {
+        let (mut columns, mut names) = (Vec::new(), Vec::new());
+        for (place, by) in by.iter().take(super::MOST_FIELDS).enumerate() {
+            let name = format!("by_{place}");
+            columns.push(format!("{} AS {name}", self.key(by)?));
+            names.push(name);
+        }
+        Ok(format!(
+            "SELECT count(*)\nFROM (SELECT {} FROM {} WHERE {} GROUP BY {}) AS each",
+            columns.join(", "),
+            self.from,
+            self.condition()?,
+            names.join(", "),
+        ))
+    }
+
     fn condition(&self) -> Result<String, Refusal> {
         let condition = sql::condition(self.query, self.dialect)?;
         Ok(match sql::received(self.begin, self.end, self.dialect) {

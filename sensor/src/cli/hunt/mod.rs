@@ -3,10 +3,11 @@
 //! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
 //! * `watch`: progress and Ctrl-C. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
 //! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `pages`: all
-//!   flows, however many; `policy`: what policies would have reported of them; `export`: into files.
+//!   flows, however many; `policy`: what policies would have reported of them; `export`: into files. `elsewhere`: questions to ClickHouse.
 
 mod args;
 mod ask;
+pub mod elsewhere;
 mod explain;
 pub mod export;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "edge: the file of -o")]
@@ -30,6 +31,8 @@ use self::{
     args::{HuntForm, OutputArgs},
     ask::{Asked, Asking},
     found::{Document, Found},
+    range::Range,
+    rows::Shown,
     summary::Cost,
 };
 use super::{
@@ -48,6 +51,9 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         // The document is all that is said.
         stdio::be_quiet();
     }
+    if let Some(place) = &args.source.on {
+        return elsewhere::hunt(args, place, now);
+    }
     if args.explain {
         return report(args.json, explain::explain(args, now));
     }
@@ -61,19 +67,9 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         file::refuse_sums(&asked.wanted)?;
     }
     let answered = asked.answer(args)?;
-    let mut found = Found::of(answered.answer, &asked.wanted)?;
-    let shown = asked.shown(args);
+    let found = Found::of(answered.answer, &asked.wanted)?;
     let next = found.next();
-    match (&args.output.output, form) {
-        (Some(path), HuntForm::Parquet) => file::parquet(path, found)?,
-        (Some(path), form) => file::text(path, |out| found.write(form, &shown, None, out))?,
-        (None, _) => {
-            let width = stdio::output_width();
-            let mut out = std::io::BufWriter::with_capacity(1 << 16, stdio::output());
-            found.write(form, &shown, width, &mut out)?;
-            std::io::Write::flush(&mut out)?;
-        }
-    }
+    deliver(found, form, &asked.shown(args), &args.output)?;
     let (account, fault) = (&answered.account, answered.fault.as_deref());
     stdio::to_stderr(summary::faults(account, fault).styled());
     stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line(next.is_some()));
@@ -81,6 +77,25 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         stdio::note(format_args!("there may be more: next page: --after {token}"));
     }
     summary::failure(account, fault).map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+/// Puts an answer where it is wanted.
+fn deliver(
+    mut found: Found,
+    form: HuntForm,
+    shown: &Shown,
+    output: &OutputArgs,
+) -> anyhow::Result<()> {
+    match (&output.output, form) {
+        (Some(path), HuntForm::Parquet) => file::parquet(path, found),
+        (Some(path), form) => file::text(path, |out| found.write(form, shown, None, out)),
+        (None, _) => {
+            let width = stdio::output_width();
+            let mut out = std::io::BufWriter::with_capacity(1 << 16, stdio::output());
+            found.write(form, shown, width, &mut out)?;
+            Ok(std::io::Write::flush(&mut out)?)
+        }
+    }
 }
 
 /// The form of an answer: the flag's, that of the name of the file, or what suits the reader of standard output.
@@ -113,7 +128,21 @@ struct Told {
     to_ms: Option<u64>,
     #[serde(flatten)]
     found: Document,
-    cost: Cost,
+    /// None where another answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
+}
+
+impl Told {
+    fn new(query: &str, range: &Range, found: Document, cost: Option<Cost>) -> Self {
+        Self {
+            query: query.to_owned(),
+            from_ms: (range.from > 0).then_some(range.from),
+            to_ms: (range.to < u64::MAX).then_some(range.to),
+            found,
+            cost,
+        }
+    }
 }
 
 impl Body for Told {
@@ -131,12 +160,7 @@ fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
     let failure = summary::failure(account, fault);
     let mut cost = Cost::of(account, answered.elapsed, asked.is_foreign());
     cost.partial = failure.is_some();
-    let body = Told {
-        query: args.query.clone(),
-        from_ms: (asked.range.from > 0).then_some(asked.range.from),
-        to_ms: (asked.range.to < u64::MAX).then_some(asked.range.to),
-        found: found.document(&asked.shown(args))?,
-        cost,
-    };
+    let found = found.document(&asked.shown(args))?;
+    let body = Told::new(&args.query, &asked.range, found, Some(cost));
     Ok(Outcome { body, findings, failure })
 }
