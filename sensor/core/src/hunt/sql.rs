@@ -35,7 +35,7 @@ pub enum GroupOrder {
 }
 
 impl About<'_> {
-    /// Selects rows: number, time of receipt in milliseconds, and a column for each subject.
+    /// Selects rows: number, time of receipt in milliseconds, and a column for each subject, `flow.NAME`.
     ///
     /// # Errors
     /// What the dialect has no words for.
@@ -45,7 +45,9 @@ impl About<'_> {
         let mut columns = vec![sequence.to_owned(), format!("{time} AS received")];
         for subject in said {
             let value = sql::grouped(subject, None, self.dialect)?;
-            columns.push(format!("{value} AS {}", identifier(&subject.name())));
+            // To ClickHouse, a column that is called like a stored one is that one also in the condition.
+            let name = format!("flow.{}", subject.name());
+            columns.push(format!("{value} AS {}", identifier(&name)));
         }
         let way = match order {
             Order::OldestFirst => "ASC",

@@ -199,6 +199,8 @@ fn value(found: &Found) -> (Expr, Kind) {
         }));
     }
     match &cases[..] {
+        // A case of nothing is no SQL.
+        [] => (Expr::Nothing, kind),
         [(Expr::Flag(true), value)] => (value.clone(), kind),
         _ => (Expr::Case(cases, Box::new(Expr::Nothing)), kind),
     }

@@ -112,8 +112,9 @@ impl Statements {
 
 /// The fields that are shown of flows: those that were chosen, a few for people, or all that there are words for.
 fn fields(chosen: &[&'static Field], form: HuntForm) -> Vec<&'static Field> {
-    let has_words =
-        |field: &&'static Field| grouped(&Subject::Field(field), None, Dialect::ClickHouse).is_ok();
+    let has_words = |field: &&'static Field| {
+        field.is_filled() && grouped(&Subject::Field(field), None, Dialect::ClickHouse).is_ok()
+    };
     match (chosen, form) {
         ([], HuntForm::Table) => FOR_PEOPLE.into_iter().filter_map(find).collect(),
         ([], _) => FIELDS.iter().filter(has_words).collect(),
@@ -131,7 +132,7 @@ mod tests {
         let all = fields(&[], HuntForm::Json);
         let unsaid: Vec<&str> = FIELDS
             .iter()
-            .filter(|field| !all.iter().any(|own| own.name == field.name))
+            .filter(|field| field.is_filled() && !all.iter().any(|own| own.name == field.name))
             .map(|field| field.name)
             .collect();
         assert_eq!(unsaid, [""; 0], "fields of flows that ClickHouse is not asked for");
