@@ -173,8 +173,8 @@ fn the_largest_groups_have_their_share_of_all() {
     let outcome = server.hunt(&question).well();
     assert_eq!(
         outcome.stdout,
-        "SRCIP          FLOWS  PACKETS  OCTETS    SHARE\n10.0.0.0/24        2        3     750   75.0 %\n\
-         all 4 groups       5        9    1000  100.0 %\n"
+        "SRCIP         FLOWS  PACKETS  OCTETS    SHARE\n10.0.0.0/24       2        3     750   75.0 %\n\
+         all 4 groups      5        9    1000  100.0 %\n"
     );
     let asked = server.asked();
     assert!(asked[0].statement.contains("\nGROUP BY by_0\n"), "{}", asked[0].statement);
@@ -197,16 +197,23 @@ fn the_largest_groups_have_their_share_of_all() {
 }
 
 #[test]
-fn a_sum_of_nothing_is_no_group() {
+fn what_selects_nothing_has_no_groups_and_sums_of_nothing() {
+    let answers =
+        [("200 OK", ""), ("200 OK", "[\"0\",null,null,\"0\"]\n"), ("200 OK", "[\"0\"]\n")];
+    let server = Server::start(&answers);
+    let outcome = server.hunt(&["dstport == 9", "--top", "3", "--json"]).well();
+    let told = outcome.document();
+    assert_eq!((&told["groups"], &told["groups_in_all"]), (&json!([]), &json!(0)));
+    server.asked();
+}
+
+#[test]
+fn an_answer_to_something_else_is_named_with_its_line() {
     let server = Server::start(&[("200 OK", "[\"0\",null,null,\"0\"]\n")]);
-    let outcome = server.hunt(&["dstport == 9", "--every", "1m", "--format", "json"]);
-    // Periods have a cell of their own, so this is none of their rows.
-    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    assert!(
-        outcome.stderr.contains("line 1 of the answer is no row of 5 cells"),
-        "{}",
-        outcome.stderr
-    );
+    let outcome = server.hunt(&["--every", "1m", "--format", "json"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+    let said = "cannot read what it answers: line 1 of the answer is no row of 5 cells";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
     server.asked();
 }
 
