@@ -157,3 +157,43 @@ impl About<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(name: &str) -> GroupBy {
+        GroupBy::named(name).expect("a field")
+    }
+
+    fn about(query: &Typed) -> About<'_> {
+        About { dialect: Dialect::ClickHouse, from: "flows", query, begin: 0, end: u64::MAX }
+    }
+
+    /// `direction` is a text here and a number in the table: a column of that name would be the one in the condition.
+    #[test]
+    fn columns_of_rows_are_called_like_no_stored_one() {
+        let all = Typed::Constant(true);
+        let said = ["direction", "tags", "srcip"].map(|name| by(name).subject);
+        let rows = about(&all).rows(&said, Order::OldestFirst, 1).expect("words");
+        for name in ["direction", "tags", "srcip"] {
+            assert!(rows.contains(&format!(" AS \"flow.{name}\"")), "{rows}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_ever_tells_is_null_and_no_case_without_cases() {
+        let all = Typed::Constant(true);
+        let said = [by("inputclasses").subject];
+        let rows = about(&all).rows(&said, Order::OldestFirst, 1).expect("words");
+        assert!(rows.contains(", NULL AS \"flow.inputclasses\"\n"), "{rows}");
+    }
+
+    #[test]
+    fn groups_are_counted_without_a_limit() {
+        let all = Typed::Constant(true);
+        let count = about(&all).group_count(&[by("srcip"), by("dstport")]).expect("words");
+        assert!(count.starts_with("SELECT count(*)\nFROM (SELECT srcip AS by_0, "), "{count}");
+        assert!(count.ends_with(" GROUP BY by_0, by_1) AS each"), "{count}");
+    }
+}
