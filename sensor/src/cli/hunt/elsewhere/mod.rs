@@ -21,10 +21,9 @@ use self::{
     statements::{Statements, Whole},
 };
 use super::{
-    Told,
     args::{HuntArgs, HuntForm},
-    deliver, form,
     found::{Found, Largest},
+    output::{Told, deliver, form},
     question::{MOST_GROUPS, Wanted},
     range::Range,
     rows::Shown,
