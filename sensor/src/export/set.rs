@@ -62,6 +62,8 @@ pub struct Report<A = Totals> {
     /// Whether its receiver takes messages, and how many times it stopped doing so, or did not from the start; `None` for
     /// sinks without a connection.
     pub connection: Option<(bool, u64)>,
+    /// How many times it sent again what nobody acknowledged; `None` for sinks that do not.
+    pub repeated: Option<u64>,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
 }
@@ -73,13 +75,14 @@ impl<A: Amount> Report<A> {
             account: sink.account(),
             capacity: sink.queue().bound(),
             connection: sink.connection(),
+            repeated: sink.repeated(),
             error: sink.last_error(),
         }
     }
 
     /// That of a sink that has ended.
     fn ended(name: String, account: Account<A>, error: Option<String>) -> Self {
-        Self { name, account, capacity: 0, connection: None, error }
+        Self { name, account, capacity: 0, connection: None, repeated: None, error }
     }
 }
 

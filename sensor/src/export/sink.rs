@@ -72,6 +72,12 @@ pub trait Sink<T: Load = FlowBatch>: Send + Sync {
         None
     }
 
+    /// How many times what it puts out was sent again since nobody acknowledged it, and the receiver counts it once all the same;
+    /// none where nothing is sent again.
+    fn repeated(&self) -> Option<u64> {
+        None
+    }
+
     /// How the flow store stands that it writes to; none elsewhere.
     fn store(&self) -> Option<StoreReport> {
         None

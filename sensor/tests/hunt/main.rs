@@ -5,6 +5,7 @@ mod answers;
 #[expect(dead_code, reason = "shared with the tests of decoders, which need more of it")]
 #[path = "../captured/mod.rs"]
 mod captured;
+mod elsewhere;
 mod faults;
 mod files;
 mod folders;

@@ -35,7 +35,7 @@ pub enum GroupOrder {
 }
 
 impl About<'_> {
-    /// Selects rows: number, time of receipt in milliseconds, and a column for each subject.
+    /// Selects rows: number, time of receipt in milliseconds, and a column for each subject, `flow.NAME`.
     ///
     /// # Errors
     /// What the dialect has no words for.
@@ -45,7 +45,9 @@ impl About<'_> {
         let mut columns = vec![sequence.to_owned(), format!("{time} AS received")];
         for subject in said {
             let value = sql::grouped(subject, None, self.dialect)?;
-            columns.push(format!("{value} AS {}", identifier(&subject.name())));
+            // To ClickHouse, a column that is called like a stored one is that one also in the condition.
+            let name = format!("flow.{}", subject.name());
+            columns.push(format!("{value} AS {}", identifier(&name)));
         }
         let way = match order {
             Order::OldestFirst => "ASC",
@@ -113,6 +115,26 @@ impl About<'_> {
         Ok(format!("{text}\nLIMIT {most}"))
     }
 
+    /// Counts the groups, however many there are.
+    ///
+    /// # Errors
+    /// What the dialect has no words for.
+    pub fn group_count(&self, by: &[GroupBy]) -> Result<String, Refusal> {
+        let (mut columns, mut names) = (Vec::new(), Vec::new());
+        for (place, by) in by.iter().take(super::MOST_FIELDS).enumerate() {
+            let name = format!("by_{place}");
+            columns.push(format!("{} AS {name}", self.key(by)?));
+            names.push(name);
+        }
+        Ok(format!(
+            "SELECT count(*)\nFROM (SELECT {} FROM {} WHERE {} GROUP BY {}) AS each",
+            columns.join(", "),
+            self.from,
+            self.condition()?,
+            names.join(", "),
+        ))
+    }
+
     fn condition(&self) -> Result<String, Refusal> {
         let condition = sql::condition(self.query, self.dialect)?;
         Ok(match sql::received(self.begin, self.end, self.dialect) {
@@ -133,5 +155,45 @@ impl About<'_> {
                 sql::sum(column, is_scaled, times, self.dialect)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by(name: &str) -> GroupBy {
+        GroupBy::named(name).expect("a field")
+    }
+
+    fn about(query: &Typed) -> About<'_> {
+        About { dialect: Dialect::ClickHouse, from: "flows", query, begin: 0, end: u64::MAX }
+    }
+
+    /// `direction` is a text here and a number in the table: a column of that name would be the one in the condition.
+    #[test]
+    fn columns_of_rows_are_called_like_no_stored_one() {
+        let all = Typed::Constant(true);
+        let said = ["direction", "tags", "srcip"].map(|name| by(name).subject);
+        let rows = about(&all).rows(&said, Order::OldestFirst, 1).expect("words");
+        for name in ["direction", "tags", "srcip"] {
+            assert!(rows.contains(&format!(" AS \"flow.{name}\"")), "{rows}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_ever_tells_is_null_and_no_case_without_cases() {
+        let all = Typed::Constant(true);
+        let said = [by("inputclasses").subject];
+        let rows = about(&all).rows(&said, Order::OldestFirst, 1).expect("words");
+        assert!(rows.contains(", NULL AS \"flow.inputclasses\"\n"), "{rows}");
+    }
+
+    #[test]
+    fn groups_are_counted_without_a_limit() {
+        let all = Typed::Constant(true);
+        let count = about(&all).group_count(&[by("srcip"), by("dstport")]).expect("words");
+        assert!(count.starts_with("SELECT count(*)\nFROM (SELECT srcip AS by_0, "), "{count}");
+        assert!(count.ends_with(" GROUP BY by_0, by_1) AS each"), "{count}");
     }
 }

@@ -114,6 +114,19 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Sums that somebody else has taken, of so many records.
+    pub fn taken(flows: u64, sums: impl IntoIterator<Item = (Metric, u128)>) -> Self {
+        let mut taken = Self { flows, ..Self::default() };
+        for (metric, sum) in sums {
+            if let (Some(amount), Some(Metered { times, .. })) =
+                (Amount::of(metric), metric.metered())
+            {
+                taken.amounts[amount as usize] = Some(sum / u128::from(times));
+            }
+        }
+        taken
+    }
+
     /// Flow records.
     pub fn flows(&self) -> u64 {
         self.flows

@@ -206,6 +206,8 @@ pub struct Output {
     pub connected: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outages: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<u64>,
     pub sent: u64,
     pub queued: u64,
     pub spooled: u64,
@@ -417,6 +419,7 @@ impl Output {
             name: sink.name.clone(),
             connected: sink.connection.map(|Connection { connected, .. }| connected),
             outages: sink.connection.map(|Connection { outages, .. }| outages),
+            repeated: sink.repeated,
             sent: records(&sink.sent),
             queued: records(&sink.queued),
             spooled: records(&sink.spooled),

@@ -258,6 +258,8 @@ pub struct Sink<A> {
     pub capacity: u64,
     /// How it stands with a receiver that it is connected to; `None` for files and the like.
     pub connection: Option<Connection>,
+    /// How many times it sent again what nobody acknowledged; `None` for sinks that do not.
+    pub repeated: Option<u64>,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
 }
@@ -396,12 +398,13 @@ impl From<Totals> for Flows {
 impl<A> Sink<A> {
     /// A sink, by its report.
     pub fn of<B: Into<A>>(report: set::Report<B>) -> Self {
-        let set::Report { name, account, capacity, connection, error } = report;
+        let set::Report { name, account, capacity, connection, repeated, error } = report;
         let connection = connection.map(|(connected, outages)| Connection { connected, outages });
         Self {
             name,
             capacity,
             connection,
+            repeated,
             offered: account.offered.into(),
             sent: account.sent.into(),
             queued: account.queued.into(),

@@ -237,6 +237,7 @@ pub fn status() -> Status {
             messages: 100,
             message_octets: 140_000,
             connection: Some(Connection { connected: false, outages: 2 }),
+            repeated: Some(3),
             error: Some("connection refused".to_owned()),
             ..Sink::default()
         }],

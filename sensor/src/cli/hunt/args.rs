@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, ValueEnum, ValueHint};
 use sensor_core::{
     flow::fields::Field,
     hunt::{GroupBy, Metric, Order},
+    nql::sql::Place,
 };
 
 use crate::{
@@ -31,6 +32,7 @@ Examples:
   sensor hunt 'dstport == 53' --format parquet -o dns.parquet
   sensor hunt --policy port_scan --last 30d         what a policy would have reported
   sensor hunt 'dstport == 23' --file day.pcap.gz    the same language over other files
+  sensor hunt 'dstport == 23' --on clickhouse://db.example/security --last 1h    and over a table of ClickHouse
 
 Times are UTC, or with --local those of the host's zone: -2h, 14:30, yesterday 14:30, monday, 2026-11-30,
 2026-11-30T14:30:00Z, seconds since the epoch. A range begins with --from and ends before --to.
@@ -104,6 +106,16 @@ pub struct SourceArgs {
     /// --as exports also captured NetFlow, IPFIX and sFlow, IPFIX files, flow logs of clouds or folders of them
     #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath, action = ArgAction::Append)]
     pub file: Vec<PathBuf>,
+
+    /// Ask ClickHouse in place of the store: `clickhouse://HOST[:PORT]/DATABASE[/TABLE]`, port 8123 by HTTP, others by HTTPS
+    /// [default: port 8443, table flows]
+    #[arg(long, value_name = "URL", value_parser = Place::parse,
+          conflicts_with_all = ["store", "file", "labels", "policy", "after", "distinct", "threads"])]
+    pub on: Option<Place>,
+
+    /// File with `user:password` for --on
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "on")]
+    pub on_auth_file: Option<PathBuf>,
 
     /// Content of the files [default: what their first octets tell]
     #[arg(long = "as", value_name = "CONTENT", requires = "file")]

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{
     args::HuntForm,
+    elsewhere::lines::Lines,
     page::Token,
     question::{Top, Wanted},
     rows::Shown,
@@ -21,6 +22,8 @@ use crate::export::log::top::{self, Listed};
 pub enum Found {
     /// Flows, and the place of the last where more may follow.
     Rows(Box<Rows>, Option<Token>),
+    /// Flows that another has found.
+    Lines(Box<Lines>),
     /// The largest groups.
     Top(Box<Largest>),
     /// Sums over time.
@@ -107,6 +110,9 @@ impl Found {
             (Self::Rows(rows, _), HuntForm::Json) => return shown.json(rows, out),
             (Self::Rows(rows, _), HuntForm::Csv) => return shown.csv(rows, out),
             (Self::Rows(rows, _), _) => return shown.table(rows, out, width),
+            (Self::Lines(lines), HuntForm::Json) => lines.write_json(&mut text),
+            (Self::Lines(lines), HuntForm::Csv) => lines.write_csv(&mut text),
+            (Self::Lines(lines), _) => lines.write_table(&mut text, shown.zone, width),
             (Self::Top(largest), HuntForm::Json) => top::write_json(&mut text, &largest.listed()),
             (Self::Top(largest), HuntForm::Csv) => top::write_csv(&mut text, &largest.listed()),
             (Self::Top(largest), _) => top::write_table(&mut text, &largest.listed()),
@@ -134,6 +140,7 @@ impl Found {
                 document.flows = Some(lines);
                 document.next = next.map(|token| token.to_string());
             }
+            Self::Lines(_) => document.flows = Some(lines),
             Self::Top(largest) => {
                 document.groups = Some(lines);
                 document.groups_in_all = Some(largest.all);
@@ -146,7 +153,7 @@ impl Found {
 
 impl Largest {
     fn of(groups: &Groups, top: &Top) -> Self {
-        let Top { by, metrics, metric, distinct, count } = top;
+        let Top { metric, distinct, count, .. } = top;
         let shown = match distinct.is_empty() {
             true => groups.largest(*metric, *count),
             false => {
@@ -157,14 +164,19 @@ impl Largest {
                 all
             }
         };
+        Self::given(top, shown, groups.total(), groups.groups())
+    }
+
+    /// Those that were found, the largest first, of `all`, whose sums are `total`.
+    pub fn given(top: &Top, groups: Vec<Group>, total: Sums, all: usize) -> Self {
         Self {
-            by: by.clone(),
-            groups: shown,
-            metrics: metrics.clone(),
-            metric: *metric,
-            distinct: distinct.clone(),
-            total: groups.total(),
-            all: groups.groups(),
+            by: top.by.clone(),
+            groups,
+            metrics: top.metrics.clone(),
+            metric: top.metric,
+            distinct: top.distinct.clone(),
+            total,
+            all,
         }
     }
 

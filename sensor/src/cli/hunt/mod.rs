@@ -1,17 +1,19 @@
 //! `sensor hunt`: NQL over stored flows, and over files.
 //!
 //! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
-//! * `watch`: progress and Ctrl-C. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
+//! * `watch`: progress and Ctrl-C. `output`: where answers go. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
 //! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `pages`: all
-//!   flows, however many; `policy`: what policies would have reported of them; `export`: into files.
+//!   flows, however many; `policy`: what policies would have reported of them; `export`: into files. `elsewhere`: questions to ClickHouse.
 
 mod args;
 mod ask;
+pub mod elsewhere;
 mod explain;
 pub mod export;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "edge: the file of -o")]
 mod file;
 mod found;
+mod output;
 mod page;
 mod pages;
 mod policy;
@@ -23,19 +25,15 @@ mod summary;
 pub mod table;
 pub mod watch;
 
-use serde::Serialize;
-
 pub use self::args::{EXAMPLES, HuntArgs, RangeArgs};
 use self::{
-    args::{HuntForm, OutputArgs},
+    args::HuntForm,
     ask::{Asked, Asking},
-    found::{Document, Found},
+    found::Found,
+    output::{Told, deliver, form},
     summary::Cost,
 };
-use super::{
-    exit::Failure,
-    report::{Body, Outcome, report},
-};
+use super::report::{Outcome, report};
 use crate::{clock, stdio};
 
 /// Answers the question of the command line.
@@ -47,6 +45,9 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
     if args.json.json {
         // The document is all that is said.
         stdio::be_quiet();
+    }
+    if let Some(place) = &args.source.on {
+        return elsewhere::hunt(args, place, now);
     }
     if args.explain {
         return report(args.json, explain::explain(args, now));
@@ -61,19 +62,9 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         file::refuse_sums(&asked.wanted)?;
     }
     let answered = asked.answer(args)?;
-    let mut found = Found::of(answered.answer, &asked.wanted)?;
-    let shown = asked.shown(args);
+    let found = Found::of(answered.answer, &asked.wanted)?;
     let next = found.next();
-    match (&args.output.output, form) {
-        (Some(path), HuntForm::Parquet) => file::parquet(path, found)?,
-        (Some(path), form) => file::text(path, |out| found.write(form, &shown, None, out))?,
-        (None, _) => {
-            let width = stdio::output_width();
-            let mut out = std::io::BufWriter::with_capacity(1 << 16, stdio::output());
-            found.write(form, &shown, width, &mut out)?;
-            std::io::Write::flush(&mut out)?;
-        }
-    }
+    deliver(found, form, &asked.shown(args), &args.output)?;
     let (account, fault) = (&answered.account, answered.fault.as_deref());
     stdio::to_stderr(summary::faults(account, fault).styled());
     stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line(next.is_some()));
@@ -81,45 +72,6 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         stdio::note(format_args!("there may be more: next page: --after {token}"));
     }
     summary::failure(account, fault).map_or(Ok(()), |failure| Err(failure.into()))
-}
-
-/// The form of an answer: the flag's, that of the name of the file, or what suits the reader of standard output.
-fn form(args: &HuntArgs) -> anyhow::Result<HuntForm> {
-    let OutputArgs { format, output } = &args.output;
-    let ending = output.as_deref().and_then(|path| path.extension()?.to_str());
-    let by_name = match ending {
-        Some("parquet") => Some(HuntForm::Parquet),
-        Some("csv") => Some(HuntForm::Csv),
-        Some("txt") => Some(HuntForm::Table),
-        _ => None,
-    };
-    let to_people = output.is_none() && stdio::output_is_terminal();
-    let default = if to_people { HuntForm::Table } else { HuntForm::Json };
-    let form = format.or(by_name).unwrap_or(default);
-    if form == HuntForm::Parquet && output.is_none() {
-        let fault = "Parquet files are written from their end: name one with -o, such as `-o flows.parquet`";
-        return Err(Failure::usage(fault).into());
-    }
-    Ok(form)
-}
-
-/// What programs get.
-#[derive(Serialize)]
-struct Told {
-    query: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to_ms: Option<u64>,
-    #[serde(flatten)]
-    found: Document,
-    cost: Cost,
-}
-
-impl Body for Told {
-    fn text(&self) -> String {
-        String::new()
-    }
 }
 
 fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
@@ -131,12 +83,7 @@ fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
     let failure = summary::failure(account, fault);
     let mut cost = Cost::of(account, answered.elapsed, asked.is_foreign());
     cost.partial = failure.is_some();
-    let body = Told {
-        query: args.query.clone(),
-        from_ms: (asked.range.from > 0).then_some(asked.range.from),
-        to_ms: (asked.range.to < u64::MAX).then_some(asked.range.to),
-        found: found.document(&asked.shown(args))?,
-        cost,
-    };
+    let found = found.document(&asked.shown(args))?;
+    let body = Told::new(&args.query, &asked.range, found, Some(cost));
     Ok(Outcome { body, findings, failure })
 }

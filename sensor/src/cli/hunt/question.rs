@@ -15,7 +15,7 @@ use super::{
 use crate::cli::{exit::Failure, names, shown::each_once};
 
 /// Groups that are held at the same time.
-const MOST_GROUPS: usize = 1_000_000;
+pub const MOST_GROUPS: usize = 1_000_000;
 /// Distinct values that are held at the same time.
 const MOST_VALUES: usize = 4_000_000;
 /// Lines of a series where nobody says how many.

@@ -2,11 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use self::folder::FolderArgs;
+use self::{folder::FolderArgs, init::InitArgs};
 use super::hunt::export::{self, ExportArgs};
 
 mod compact;
 pub mod folder;
+mod init;
 mod status;
 mod verify;
 
@@ -16,7 +17,8 @@ Examples:
   sensor store status --store /var/lib/sensor/flows     files, records and octets: by day, by column
   sensor store verify --store /var/lib/sensor/flows     reads everything, and names what is damaged
   sensor store export --from 2026-11-30 --to 2026-12-01 --format parquet -o day.parquet
-  sensor store compact --store /var/lib/sensor/flows    while no sensor writes there";
+  sensor store compact --store /var/lib/sensor/flows    while no sensor writes there
+  sensor store init --on clickhouse://db.example/security --keep 14d --print     the statement that makes the table";
 
 /// Arguments of `store`.
 #[derive(Args, Debug)]
@@ -38,6 +40,8 @@ pub enum StoreCommand {
     Export(ExportArgs),
     /// Seal journals and make one file of the small files of each hour; refused while a sensor writes there
     Compact(FolderArgs),
+    /// Make the table of ClickHouse that `[[clickhouse]]` writes to, if it is not there yet
+    Init(InitArgs),
 }
 
 /// Does what was asked.
@@ -47,5 +51,6 @@ pub fn store(args: &StoreArgs) -> anyhow::Result<()> {
         StoreCommand::Verify(args) => verify::verify(args),
         StoreCommand::Export(args) => export::export(args),
         StoreCommand::Compact(args) => compact::compact(args),
+        StoreCommand::Init(args) => init::init(args),
     }
 }

@@ -83,7 +83,10 @@ impl Client {
 
     /// Has the server do a statement; what it answers.
     pub async fn ask(&self, statement: &str) -> Result<String, Failure> {
-        let request = self.http.post(self.url.clone()).body(statement.to_owned());
+        let mut url = self.url.clone();
+        // A fault that comes late is an answer of its own, and not the end of half an answer.
+        url.query_pairs_mut().append_pair("wait_end_of_query", "1");
+        let request = self.http.post(url).body(statement.to_owned());
         let answer = self.authorized(request).map_err(Failure::Later)?.send().await;
         let answer = answer.map_err(|error| Failure::Later(chain(&error.without_url())))?;
         if !answer.status().is_success() || answer.headers().contains_key(CODE) {

@@ -75,11 +75,6 @@ impl ClickHouseSink {
             .map_err(ClickHouseError::Start)?;
         Ok(Self { name, queue, status, stop, thread: Some(thread) })
     }
-
-    /// How many times lots were posted again.
-    pub fn repeated(&self) -> u64 {
-        self.status.lock().unpoisoned().repeated
-    }
 }
 
 /// Whether an output can be started with these options.
@@ -125,6 +120,11 @@ impl Sink for ClickHouseSink {
     fn connection(&self) -> Option<(bool, u64)> {
         let status = self.status.lock().unpoisoned();
         Some((status.connected, status.outages))
+    }
+
+    /// How many times lots were posted again.
+    fn repeated(&self) -> Option<u64> {
+        Some(self.status.lock().unpoisoned().repeated)
     }
 
     /// Inserts what waits. A server in an outage is tried once more.

@@ -35,7 +35,7 @@ pub use self::{
     print::{identifier, text},
     refusal::{Refusal, Why},
     table::{Layout, TableOptions, create_table, files},
-    translate::{bucket, condition, grouped, in_decimal, is_v4, received, sum},
+    translate::{bucket, condition, grouped, in_decimal, is_list, is_v4, received, sum},
 };
 
 /// Whose SQL it is.

@@ -54,6 +54,11 @@ pub fn grouped(
     print(&value, dialect).map_err(refused)
 }
 
+/// Whether [`grouped`] gives a list of texts, spelled as JSON.
+pub fn is_list(subject: &Subject) -> bool {
+    values::found(subject).is_ok_and(|found| matches!(found.kind, Kind::Texts))
+}
+
 /// The condition that a record was received from `from` on and before `to`, milliseconds since the epoch; none for all times.
 pub fn received(from: u64, to: u64, dialect: Dialect) -> Option<String> {
     // What is written as a time is behind no year that engines know.
@@ -194,6 +199,8 @@ fn value(found: &Found) -> (Expr, Kind) {
         }));
     }
     match &cases[..] {
+        // A case of nothing is no SQL.
+        [] => (Expr::Nothing, kind),
         [(Expr::Flag(true), value)] => (value.clone(), kind),
         _ => (Expr::Case(cases, Box::new(Expr::Nothing)), kind),
     }

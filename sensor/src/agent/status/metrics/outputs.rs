@@ -83,6 +83,15 @@ pub(super) const ROWS: &[Metric] = &[
         },
     ),
     counter(
+        "sensor_sink_repeats",
+        &["sink"],
+        "Lots of records posted again since nobody acknowledged them; ClickHouse counts them once all the same.",
+        |view, family| {
+            let all = view.status.sinks.iter();
+            family.each(all.filter_map(|sink| Some((&sink.name, sink.repeated?))));
+        },
+    ),
+    counter(
         "sensor_dns_log_offered",
         &["log"],
         "DNS records that the log was offered: offered = sent + queued + not sent.",
