@@ -129,6 +129,17 @@ pub fn count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A number of threads.
+///
+/// # Errors
+/// What to write in its place.
+pub fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=256) => Ok(count),
+        _ => Err("must be from 1 to 256".to_owned()),
+    }
+}
+
 /// The metric of a name.
 ///
 /// # Errors

@@ -100,10 +100,14 @@ impl Folder {
     pub fn sequence(&self) -> Result<u64, Error> {
         let path = self.path.join(SEQUENCE_FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().map_err(|_| {
-                let why = "it is not a number; delete the file if the store may number anew";
-                Error::system("read", &path)(io::Error::new(io::ErrorKind::InvalidData, why))
-            }),
+            Ok(text) => {
+                // Nobody has counted so far: it must not overflow either.
+                let number = text.trim().parse().ok().filter(|number| *number <= u64::MAX / 2);
+                number.ok_or_else(|| {
+                    let why = "it is not the number of a record; delete the file if the store may number anew";
+                    Error::system("read", &path)(io::Error::new(io::ErrorKind::InvalidData, why))
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(Error::system("read", &path)(error)),
         }

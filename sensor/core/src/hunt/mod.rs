@@ -73,4 +73,9 @@ pub enum LimitReached {
         "the groups have more than {0} distinct values: ask for fewer fields, shorter prefixes, a narrower query or less time"
     )]
     Distinct(usize),
+    /// More sums than a series holds.
+    #[error(
+        "the series has more than {0} sums, a sum for each line and period: ask for fewer lines (--top), longer periods, or less time"
+    )]
+    Sums(usize),
 }

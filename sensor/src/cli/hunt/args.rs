@@ -17,7 +17,7 @@ use crate::{
         hunt::page::Token,
         names,
         report::JsonArgs,
-        shown::{count, metric},
+        shown::{count, metric, threads},
     },
 };
 
@@ -30,7 +30,7 @@ Examples:
   sensor hunt 'tcpflags.syn == true' --top 20 --by srcip --distinct dstport
   sensor hunt 'srcip == 10.0.0.0/8' --from yesterday --fields end,srcip,dstip,octets --format csv
   sensor hunt 'dstport == 53' --format parquet -o dns.parquet
-  sensor hunt --policy port_scan --last 30d         what a policy would have reported
+  sensor hunt --policy scan_vertical --last 30d      what a policy would have reported
   sensor hunt 'dstport == 23' --file day.pcap.gz    the same language over other files
   sensor hunt 'dstport == 23' --on clickhouse://db.example/security --last 1h    and over a table of ClickHouse
 
@@ -82,7 +82,7 @@ pub struct HuntArgs {
     pub explain: bool,
 
     /// Threads [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
     /// List that the query references as $NAME: a file with one value per line; repeatable

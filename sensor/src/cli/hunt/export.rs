@@ -28,7 +28,7 @@ use crate::{
         plant::top::PrintOptions,
         stored::{self, Context},
     },
-    cli::{args::parse_list, exit::Failure, names, report::JsonArgs, shown::count},
+    cli::{args::parse_list, exit::Failure, names, report::JsonArgs, shown::threads},
     clock,
     export::log::csv::Columns,
     stdio,
@@ -66,7 +66,7 @@ pub struct ExportArgs {
     pub fields: Vec<&'static Field>,
 
     /// Threads [default: one for each processor]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
     /// List that the query references as $NAME: a file with one value per line; repeatable

@@ -51,11 +51,17 @@ pub fn text(
         let mut out = BufWriter::new(File::create(path).with_context(failed)?);
         return write(&mut out).and_then(|()| out.flush()).with_context(failed);
     }
+    let path = &behind_links(path);
     let unfinished = Unfinished::beside(path, ".tmp");
     let file = File::create(&unfinished.0).with_context(failed)?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
     write(&mut out).and_then(|()| out.flush()).with_context(failed)?;
     fs::rename(&unfinished.0, path).with_context(failed)
+}
+
+/// Where a file is put by its name: behind links, so that what they lead to is replaced, and not they.
+fn behind_links(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn is_regular(path: &Path) -> bool {
@@ -110,6 +116,14 @@ impl SegmentFile {
     /// # Errors
     /// When no file can be made there.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
+        if !is_regular(path) {
+            let path = path.display();
+            let fault = format!(
+                "{path} is not a regular file: a Parquet file is put in its place when it is whole; name a file"
+            );
+            return Err(Failure::usage(fault).into());
+        }
+        let path = &behind_links(path);
         let journal = Unfinished::beside(path, ".journal");
         let unfinished = Unfinished::beside(path, ".tmp");
         let writer = Writer::create(&journal.0, 1, 0)

@@ -1,13 +1,13 @@
 //! Sums over time: a line for each of the largest groups, and one for all others together.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::Write as _,
 };
 
 use sensor_core::{
     flow::fields::OwnedValue,
-    hunt::{Group, GroupBy, Metric, Sums},
+    hunt::{Group, GroupBy, LimitReached, Metric, Sums},
 };
 
 use super::table::{Table, numbers, words};
@@ -21,6 +21,8 @@ use crate::{
 
 /// Periods in which nothing was that are shown all the same, at most.
 const MOST_EMPTY: u64 = 100_000;
+/// Sums of a series, at most: lines times periods.
+const MOST_SUMS: usize = 1 << 20;
 /// What the others are called.
 const OTHER: &str = "Other";
 
@@ -47,13 +49,16 @@ pub struct Series {
 
 impl Series {
     /// Of `groups` by time and values, the `most` largest lines by `metric`.
+    ///
+    /// # Errors
+    /// When that would be more sums than are held.
     pub fn new(
         by: &[GroupBy],
         groups: &[Group],
         (metric, metrics): (Metric, &[Metric]),
         period: u64,
         most: usize,
-    ) -> Self {
+    ) -> Result<Self, LimitReached> {
         let texts: Vec<Vec<String>> =
             groups.iter().map(|group| top::shown_values(by, &group.values)).collect();
         let mut totals: HashMap<&[String], (usize, Sums)> = HashMap::new();
@@ -74,6 +79,11 @@ impl Series {
         if !rest.is_empty() {
             lines.push(Line { values: None });
         }
+        let begun: BTreeSet<u64> = groups.iter().map(|group| group.bucket.unwrap_or(0)).collect();
+        let most_periods = MOST_SUMS / lines.len().max(1);
+        if begun.len() > most_periods {
+            return Err(LimitReached::Sums(MOST_SUMS));
+        }
         let mut periods: BTreeMap<u64, Vec<Sums>> = BTreeMap::new();
         let none = || vec![Sums::default(); lines.len()];
         for (group, text) in groups.iter().zip(&texts) {
@@ -84,14 +94,16 @@ impl Series {
         let ends = periods.first_key_value().zip(periods.last_key_value());
         if let Some(((first, _), (last, _))) = ends {
             let (first, last) = (*first, *last);
-            if period > 0 && (last - first) / period <= MOST_EMPTY {
+            let most = MOST_EMPTY.min(most_periods as u64);
+            if period > 0 && (last - first) / period < most {
                 let times = (first..=last).step_by(usize::try_from(period).unwrap_or(usize::MAX));
                 times.for_each(|time| {
                     periods.entry(time).or_insert_with(none);
                 });
             }
         }
-        Self { by: by.to_vec(), metric, metrics: metrics.to_vec(), period, lines, periods }
+        let (by, metrics) = (by.to_vec(), metrics.to_vec());
+        Ok(Self { by, metric, metrics, period, lines, periods })
     }
 
     fn listed(&self) -> Listed<'_> {
@@ -240,7 +252,7 @@ mod tests {
         let mut groups = Groups::new(&grouping);
         groups.add(&batch, &Interfaces::default(), &Selection::All);
         let metrics = [Metric::Octets, Metric::Flows];
-        Series::new(&by, &groups.ordered(), (Metric::Octets, &metrics), 60_000, most)
+        Series::new(&by, &groups.ordered(), (Metric::Octets, &metrics), 60_000, most).unwrap()
     }
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
