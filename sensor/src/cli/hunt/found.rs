@@ -79,7 +79,13 @@ impl Found {
             (Answer::Groups(groups), Wanted::Series { by, metrics, metric, period, most }) => {
                 groups.check()?;
                 let groups = groups.ordered();
-                Self::Series(Box::new(Series::new(by, &groups, (*metric, metrics), *period, *most)?))
+                Self::Series(Box::new(Series::new(
+                    by,
+                    &groups,
+                    (*metric, metrics),
+                    *period,
+                    *most,
+                )?))
             }
             // The question says which it is.
             _ => Self::Rows(Box::new(Rows::new(Order::OldestFirst, 0, None)), None),

@@ -262,6 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn lines_times_periods_are_bounded() {
+        let group = |host: u32| Group {
+            values: vec![Some(OwnedValue::Integer(host.into()))],
+            bucket: Some(u64::from(host) * 60_000),
+            sums: Sums::default(),
+            distinct: Vec::new(),
+        };
+        let groups: Vec<Group> = (0..1500).map(group).collect();
+        let by = [GroupBy::named("srcport").unwrap()];
+        let made = |most| Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, most);
+        assert_eq!(made(1500).unwrap_err(), LimitReached::Sums(MOST_SUMS));
+        assert_eq!(made(600).unwrap().periods.len(), 1500);
+    }
+
+    #[test]
     fn the_largest_have_lines_and_the_rest_is_other() {
         let series = series(&["srcip"], 1);
         assert_eq!(

@@ -183,7 +183,7 @@ impl Asked {
                 if groups.len() > MOST_GROUPS {
                     return Err(LimitReached::Groups(MOST_GROUPS).into());
                 }
-                let series = Series::new(by, &groups, (*metric, metrics), *period, *most);
+                let series = Series::new(by, &groups, (*metric, metrics), *period, *most)?;
                 Found::Series(Box::new(series))
             }
             Wanted::Top(top) => {
