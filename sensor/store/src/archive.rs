@@ -39,6 +39,8 @@ pub struct Stored {
 enum Holding {
     Segment(SegmentName),
     Journal(Arc<Journal>),
+    /// What stands behind the damage of a journal.
+    Damaged(PathBuf, String),
     /// A file by itself.
     Loose(PathBuf),
 }
@@ -71,7 +73,13 @@ impl Stored {
                 rows: journal.rows(),
                 received: journal.received().unwrap_or_default(),
             });
+            let damage = journal.damage().map(|what| (journal.path().to_owned(), what));
             holdings.push(Holding::Journal(Arc::new(journal)));
+            if let Some((path, what)) = damage {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                files.push(File { name, rows: 0, received: (0, u64::MAX) });
+                holdings.push(Holding::Damaged(path, what));
+            }
         }
         Ok(Self { library, files, holdings, tables: Tables::default() })
     }
@@ -137,6 +145,10 @@ impl Archive for Stored {
     fn open(&self, file: usize) -> Result<Arc<dyn Pieces>, Unreadable> {
         match &self.holdings[file] {
             Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
+            Holding::Damaged(path, what) => {
+                let (path, what) = (path.clone(), what.clone());
+                Err(unreadable(Error::Journal { path, what }))
+            }
             Holding::Loose(path) => {
                 let segment = Segment::open(path).map_err(unreadable)?;
                 Ok(Arc::new(self.opened(segment, None)))

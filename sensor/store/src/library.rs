@@ -60,7 +60,9 @@ impl Library {
         let mut journals = Vec::new();
         for (first, file) in files {
             let own = Journal::read(file, &self.folder.journal(first), past)?;
-            if own.received().is_some_and(|(least, most)| from <= most && least < to) {
+            // When those were received that a damaged frame had, nobody knows.
+            let may_have = |(least, most)| from <= most && least < to;
+            if own.received().is_some_and(may_have) || own.damage().is_some() {
                 journals.push(own);
             }
         }

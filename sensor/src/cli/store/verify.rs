@@ -16,7 +16,7 @@ use sensor_store::{
     cells::{self, Groups as _, Told},
     documents::tables::Tables,
     folder::Folder,
-    journal::reader::{End, Journal},
+    journal::reader::Journal,
     layout::Item,
     library::Library,
     names::SegmentName,
@@ -183,19 +183,11 @@ fn group_faults(own: &Segment, group: usize) -> Vec<String> {
 
 fn journal(own: &Journal, counts: &Counts) {
     let rows = own.rows();
-    match own.end() {
-        // The last frame of one that is being written may not be whole yet.
-        End::Whole | End::Cut => counts.done(rows, 0, false),
-        End::Damaged => {
-            let (whole, all) = own.length();
-            let lost = all - whole;
-            let message = format!(
-                "octet {whole}: a frame is not what was written; the {lost} octets from there on cannot be read"
-            );
-            counts.fault(own.path(), message);
-            counts.done(rows, 0, true);
-        }
-    }
+    // The last frame of one that is being written may not be whole yet: that is no damage.
+    let damage = own.damage();
+    let is_damaged = damage.is_some();
+    damage.into_iter().for_each(|damage| counts.fault(own.path(), damage));
+    counts.done(rows, 0, is_damaged);
 }
 
 impl Body for Verified {
@@ -204,6 +196,8 @@ impl Body for Verified {
         let mut text = format!("{files} files, {records} records read");
         match self.damaged_files {
             0 => text.push_str("; no damage"),
+            damaged if self.damaged_records == 0 => text
+                .push_str(&format!("; {damaged} damaged, with records whose number is not known")),
             damaged => text.push_str(&format!(
                 "; {damaged} damaged, with up to {} records that cannot be read",
                 octets(self.damaged_records)

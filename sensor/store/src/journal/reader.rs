@@ -214,6 +214,17 @@ impl Journal {
         self.end
     }
 
+    /// What is wrong with it, if a frame is not what was written: what stands behind it cannot be read either.
+    pub fn damage(&self) -> Option<String> {
+        let (whole, all) = self.length();
+        let lost = all.saturating_sub(whole);
+        (self.end == End::Damaged).then(|| {
+            format!(
+                "octet {whole}: a frame is not what was written; the {lost} octets from there on cannot be read"
+            )
+        })
+    }
+
     /// Octets up to which it is whole, and all of them.
     pub fn length(&self) -> (u64, u64) {
         self.length

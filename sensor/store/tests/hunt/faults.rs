@@ -96,6 +96,32 @@ fn a_damaged_group_is_named_and_the_rest_is_answered() {
 }
 
 #[test]
+fn a_damaged_journal_is_named_and_what_stands_before_the_damage_is_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 4, 500, Cut::Goes);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let (all, whole) = ask(&stored, &all_rows(everything()), 1);
+    assert_eq!(whole.partial, None);
+    let name = &stored.files().last().expect("a journal").name;
+    assert!(name.starts_with("journal-"), "{name}");
+    let path = folder.path().join(name);
+    let octets = std::fs::read(&path).expect("a file");
+    // In the last frame of it, and in the first, before which there is nothing to answer.
+    for at in [octets.len() - 10, 4000] {
+        let mut damaged = octets.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&path, damaged).expect("a file");
+        let stored = Stored::open(folder.path()).expect("a store");
+        let (found, account) = ask(&stored, &all_rows(everything()), 2);
+        assert!(found.len() < all.len() && all.starts_with(&found), "{}", found.len());
+        assert_eq!(account.partial, Some(Partial::Faults));
+        assert_eq!(account.faults_in_all, 1, "{:?}", account.faults);
+        let fault = &account.faults[0];
+        assert!(fault.contains(name.as_str()) && fault.contains("not what was written"), "{fault}");
+    }
+}
+
+#[test]
 fn what_expires_meanwhile_is_no_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     numbered(folder.path(), 4, 50, Cut::Goes);
