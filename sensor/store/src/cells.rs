@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sensor_core::flow::{
     batch::{Addresses, FlowBatch, Source},
-    columns::{Absence, Column, StoredAt},
+    columns::{Column, StoredAt},
     mac,
 };
 pub use sensor_core::hunt::archive::Records;
@@ -68,6 +68,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// The column as a set, if batches may say of it that they tell nothing in it, and the records of this group do; else the empty set.
+    pub fn untold(&self, column: Column) -> u128 {
+        Column::UNTELLABLE & column.bit() & !self.whole
+    }
+
     /// Whether records of another can stand in this one.
     pub fn takes(&self, other: &Self) -> bool {
         self.v6 == other.v6
@@ -273,9 +278,7 @@ fn read_item(
         if !column.is_required() && !is_shaping {
             return Ok(());
         }
-        if column.absence() == Absence::Whole {
-            batch.untold |= column.bit();
-        }
+        batch.untold |= own.untold(column);
         let cells = Cells {
             values: Values::U64(vec![mark.unwrap_or(0); rows.map_or(own.rows, <[u32]>::len)]),
             told: None,

@@ -208,9 +208,10 @@ pub fn mark(column: Column, source: Source) -> Option<u64> {
 }
 
 /// Whether rows of a column, even if they tell nothing, say how those of another are to be read: where a batch has egress VLANs, its other
-/// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.)
+/// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.) Ingress interfaces that are all 0 were
+/// told so, or not at all.
 pub fn is_shaping(column: Column) -> bool {
-    column == Column::DestinationVlan
+    matches!(column, Column::DestinationVlan | Column::Interface)
 }
 
 /// Whether its values are profiles of addresses.
@@ -233,7 +234,7 @@ pub fn whole_columns(batch: &FlowBatch) -> u128 {
         Absence::Whole => batch.untold & column.bit() == 0,
         _ => {
             let is_whole = mark(**column, batch.observed_by).is_none() || is_shaping(**column);
-            is_whole && column.is_filled(batch)
+            is_whole && column.is_filled(batch) && batch.untold & column.bit() == 0
         }
     };
     Column::ALL.iter().filter(is_told).fold(0, |set, column| set | column.bit())

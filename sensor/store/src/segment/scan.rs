@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sensor_core::{
     flow::{
         batch::{Addresses, FlowBatch},
-        columns::{Absence, Column as BatchColumn, StoredAt},
+        columns::{Column as BatchColumn, StoredAt},
         device::Device,
     },
     hunt::archive::Records,
@@ -177,9 +177,7 @@ impl<'s> GroupScan<'s> {
         {
             let is_shaping = is_shaping(column) && own.whole & column.bit() != 0;
             if column.is_required() || is_shaping {
-                if column.absence() == Absence::Whole {
-                    batch.untold |= column.bit();
-                }
+                batch.untold |= own.untold(column);
                 let count = rows.map_or(self.rows, <[u32]>::len);
                 fill(batch, column, mark(column, own.source).unwrap_or(0), count);
             }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sensor_core::flow::{
-    batch::FlowBatch,
+    batch::{FlowBatch, Source},
+    columns::Column,
     testing::{Random, batches, mark},
 };
 
@@ -29,6 +30,13 @@ pub fn all_batches(rows: usize) -> impl Strategy<Value = FlowBatch> {
         }
         if random.draw().is_multiple_of(2) && !batch.nat_source_v6.is_empty() {
             batch.nat_source_v6 = (0..rows).map(|_| u128::from(random.draw() % 3) << 100).collect();
+        }
+        // Of interfaces, a device tells nothing, or 0.
+        if batch.observed_by != Source::Host && random.draw().is_multiple_of(2) {
+            batch.interface.fill(0);
+            if random.draw().is_multiple_of(2) {
+                batch.untold |= Column::Interface.bit();
+            }
         }
         if batch.observed_by.is_cloud() {
             let labels = |text: &str| [("role".to_owned(), vec![text.to_owned()])].into();
