@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use sensor_core::flow::{
     batch::{FlowBatch, Source},
-    columns::{Absence, Column, DataType},
+    columns::{Absence, Column, DataType, Presence},
 };
 
 /// Something that is stored of each record.
@@ -202,16 +202,27 @@ impl Form {
 pub fn mark(column: Column, source: Source) -> Option<u64> {
     match column.absence() {
         Absence::Mark(mark) => Some(mark),
-        Absence::Zero if source != Source::Host => Some(0),
+        Absence::Zero if source != Source::Host && Column::UNTELLABLE & column.bit() == 0 => {
+            Some(0)
+        }
         Absence::Zero | Absence::Never | Absence::Whole | Absence::Batch => None,
     }
 }
 
 /// Whether rows of a column, even if they tell nothing, say how those of another are to be read: where a batch has egress VLANs, its other
-/// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.) Ingress interfaces that are all 0 were
-/// told so, or not at all.
+/// VLANs are those at ingress. (So do egress interfaces, but these are told in all rows or in none.)
 pub fn is_shaping(column: Column) -> bool {
-    matches!(column, Column::DestinationVlan | Column::Interface)
+    column == Column::DestinationVlan
+}
+
+/// Which rows of a batch tell a column, as it is stored. Where batches say as a whole that they tell nothing, 0 is told by all others: so it is
+/// with interfaces.
+pub fn told(batch: &FlowBatch, column: Column) -> Presence<'_> {
+    match Column::UNTELLABLE & column.bit() {
+        0 => batch.presence(column),
+        bit if batch.untold & bit == 0 => Presence::All,
+        _ => Presence::None,
+    }
 }
 
 /// Whether its values are profiles of addresses.

@@ -11,7 +11,7 @@ use sensor_core::{
 
 use crate::{
     documents::views::Views,
-    layout::{Form, Item},
+    layout::{Form, Item, told},
 };
 
 /// Octets of documents that are remembered; beyond, they are made anew.
@@ -113,7 +113,7 @@ impl Rows {
             }
             Stored::Column(column) => Cell::Column {
                 column,
-                presence: batch.presence(column),
+                presence: told(batch, column),
                 is_optional: stored.is_optional(),
             },
         };

@@ -18,7 +18,7 @@ use crate::{
     documents::views::Views,
     error::Error,
     frame::{self, Entry, Rows},
-    layout::{Form, Item, Table, whole_columns},
+    layout::{self, Form, Item, Table, whole_columns},
 };
 
 /// Rows of the longest frame.
@@ -196,7 +196,7 @@ impl Writer {
     fn lay_out(&mut self, batch: &FlowBatch, range: Range<usize>, now: u64) {
         let rows = range.len();
         let v6 = matches!(batch.addresses, Addresses::V6 { .. });
-        let told = |column: Column| batch.presence(column).any();
+        let told = |column: Column| layout::told(batch, column).any();
         self.entries.clear();
         for item in Item::all() {
             let all_told = match item {
@@ -204,7 +204,7 @@ impl Writer {
                 Item::Received if !told(Column::Received) => continue,
                 Item::Received | Item::Source | Item::Destination => true,
                 Item::Column(column) if !told(*column) => continue,
-                Item::Column(column) => batch.presence(*column).all(),
+                Item::Column(column) => layout::told(batch, *column).all(),
             };
             self.entries.push(Entry { item: *item, all_told, begin: 0 });
         }

@@ -230,11 +230,13 @@ fn condition(condition: Condition) -> (Expr, Vec<Column>) {
         }
         Condition::Input => {
             let split = told(Column::OutputInterface);
-            (is_cloud().negated().and(Expr::Any(vec![split, is_egress().negated()])), vec![])
+            let is_input = Expr::Any(vec![split, is_egress().negated()]);
+            (is_cloud().negated().and(told(Column::Interface)).and(is_input), vec![])
         }
         Condition::Output => {
             let split = told(Column::OutputInterface);
-            (is_cloud().negated().and(split.negated()).and(is_egress()), vec![])
+            let is_told = is_cloud().negated().and(told(Column::Interface));
+            (is_told.and(split.negated()).and(is_egress()), vec![])
         }
         Condition::InputVlan => {
             let split = Expr::Stored(Stored::VlanAtIngress).differs(0);
