@@ -88,6 +88,14 @@ fn files_of_others_are_asked_without_import() {
     let expected = replayed.stdout.lines().skip(1).map(str::to_owned);
     assert_eq!(sorted(found.collect()), sorted(expected.collect()));
     assert_eq!(asked.lines().len(), 6);
+    // What is known of addresses without a configuration.
+    for query in ["srcinternal == true", "dstinternal == false", "bogondst == true"] {
+        let asked = ask(&[query, "--file", &traffic, "--fields", "srcip"]).well().lines();
+        let replayed = sensor(&["replay", "--filter", query, "--columns", "srcip", &traffic]);
+        assert_eq!(asked.len(), replayed.stdout.lines().count().saturating_sub(1), "{query}");
+    }
+    let internal = ask(&["srcinternal == true", "--file", &traffic, "--fields", "srcip"]).well();
+    assert!(!internal.lines().is_empty());
     // What routers sent.
     let exports = write("exports.pcap", &captured::capture(&[captured::netflow5()]));
     let found = ask(&["srcport == 12345", "--file", &exports, "--as", "exports"]).well().lines();

@@ -73,7 +73,7 @@ pub struct HuntArgs {
     pub policy: Vec<String>,
 
     /// Labels and other context of addresses: as stored with each flow (then), or looked up in the files of --config (now)
-    /// [default: then; of --file with --config, now]
+    /// [default: then; of --file, now: without --config, by the built-in networks]
     #[arg(long, help_heading = "Input", value_name = "WHEN")]
     pub labels: Option<LabelsArg>,
 

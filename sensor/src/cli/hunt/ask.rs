@@ -94,8 +94,8 @@ impl Asked {
         let config = config::load(args.source.config.as_deref(), &overrides)?;
         let (filter, warnings) = nql::judged(&args.query, &config.lists.read()?)?;
         let wanted = Wanted::of(args, &range)?;
-        let labels = labels(args, &config)?;
         let source = source(args, &config)?;
+        let labels = labels(args, &config, matches!(source, Source::Files))?;
         let options = Options {
             threads: args.threads.unwrap_or_else(threads),
             labels,
@@ -194,14 +194,15 @@ fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-fn labels(args: &HuntArgs, config: &Config) -> anyhow::Result<Labels> {
+fn labels(args: &HuntArgs, config: &Config, is_foreign: bool) -> anyhow::Result<Labels> {
     match (args.labels, &args.source.config) {
         (Some(LabelsArg::Then), _) => return Ok(Labels::Then),
         (Some(LabelsArg::Now), None) => {
             let fault = "--labels now looks addresses up in the files of a configuration: name it with --config";
             return Err(Failure::usage(fault).into());
         }
-        // Nobody has stored anything with the flows of other files.
+        // Nobody has stored anything with the flows of other files: without a configuration, what is built in is known of addresses.
+        (None, _) if is_foreign => {}
         (None, Some(_)) if !args.source.file.is_empty() => {}
         (Some(LabelsArg::Now), Some(_)) => {}
         (None, _) => return Ok(Labels::Then),
