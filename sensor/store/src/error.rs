@@ -20,6 +20,12 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// Nobody has written there.
+    #[error("{} is no flow store: no sensor has written to it", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Another process writes there.
     #[error(
         "the flow store {} has another writer: two would number records alike; stop the other sensor, or give this one a folder of its own",

@@ -30,10 +30,14 @@ impl Library {
     /// The store in a folder.
     ///
     /// # Errors
-    /// When a later version wrote it, or it cannot be read.
+    /// When there is none, a later version wrote it, or it cannot be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Folder::new(path);
-        folder.check_format()?;
+        // Files that were copied from a store are one as well.
+        if !folder.check_format()? && folder.segments()?.is_empty() && folder.journals()?.is_empty()
+        {
+            return Err(Error::NoStore { path: path.to_owned() });
+        }
         Ok(Self { folder })
     }
 

@@ -62,3 +62,15 @@ fn compaction_makes_few_files_and_loses_nothing() {
     let again = sensor(&["store", "compact", "--store", path, "--json"]).well().document();
     assert_eq!((again["sealed"].as_u64(), again["compacted"].as_u64()), (Some(0), Some(0)));
 }
+
+#[test]
+fn a_folder_without_a_store_is_none_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for verb in [&["hunt"][..], &["store", "status"], &["store", "verify"], &["store", "compact"]] {
+        let told = sensor(&[verb, &["--store", path]].concat());
+        assert_ne!(told.code, Some(0), "{verb:?}");
+        assert!(told.stderr.contains("is no flow store"), "{verb:?}: {}", told.stderr);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sensor_core::diagnostic::{Finding, Findings};
 use sensor_store::{
     folder::Folder,
+    library::Library,
     plan::Retention,
     store::{self, Options, Work},
 };
@@ -54,6 +55,8 @@ pub fn compact(args: &FolderArgs) -> anyhow::Result<()> {
 fn work(path: &Path, options: Options) -> anyhow::Result<Outcome<Compacted>> {
     // What is too old or too much is deleted by the sensor whose store it is.
     let options = Options { retention: Retention::default(), ..options };
+    // A writer would make a store of any folder.
+    Library::open(path)?;
     let folder = Folder::new(path);
     let before = Segments::of(&folder)?;
     let now = clock::now();
