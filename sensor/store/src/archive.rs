@@ -39,6 +39,8 @@ pub struct Stored {
 enum Holding {
     Segment(SegmentName),
     Journal(Arc<Journal>),
+    /// A file that is not where its name says: its records may be in another.
+    Misplaced(PathBuf),
     /// What stands behind the damage of a journal.
     Damaged(PathBuf, String),
     /// A file by itself.
@@ -80,6 +82,11 @@ impl Stored {
                 files.push(File { name, rows: 0, received: (0, u64::MAX) });
                 holdings.push(Holding::Damaged(path, what));
             }
+        }
+        for path in library.misplaced()? {
+            let name = path.display().to_string();
+            files.push(File { name, rows: 0, received: (0, u64::MAX) });
+            holdings.push(Holding::Misplaced(path));
         }
         Ok(Self { library, files, holdings, tables: Tables::default() })
     }
@@ -145,6 +152,7 @@ impl Archive for Stored {
     fn open(&self, file: usize) -> Result<Arc<dyn Pieces>, Unreadable> {
         match &self.holdings[file] {
             Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
+            Holding::Misplaced(path) => Err(unreadable(Error::Misplaced { path: path.clone() })),
             Holding::Damaged(path, what) => {
                 let (path, what) = (path.clone(), what.clone());
                 Err(unreadable(Error::Journal { path, what }))

@@ -56,6 +56,15 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A Parquet file is not where its name says.
+    #[error(
+        "{} is not in the folder of the day and hour that its name says, so its records are left out: move it back, or delete it if it is a copy",
+        path.display()
+    )]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// A Parquet file cannot be read.
     #[error("the file {} cannot be read", path.display())]
     File {

@@ -167,7 +167,11 @@ impl Folder {
     /// When the folder cannot be read.
     pub fn journals(&self) -> Result<Vec<u64>, Error> {
         let names = entries(&self.path)?;
-        let mut all: Vec<u64> = names.iter().filter_map(|name| journal_of(name)).collect();
+        // To open a FIFO would wait for whoever writes to it.
+        let is_file = |name: &&String| self.path.join(name).is_file();
+        let journals = names.iter().filter_map(|name| Some((name, journal_of(name)?)));
+        let mut all: Vec<u64> =
+            journals.filter(|(name, _)| is_file(name)).map(|(_, first)| first).collect();
         all.sort_unstable();
         Ok(all)
     }
@@ -180,11 +184,33 @@ impl Folder {
         self.files(ENDING)
     }
 
-    /// The files of this ending whose names say which records they have, and their octets.
+    /// The files of this ending whose names say which records they have, and their octets. One that is not where its name says is none of
+    /// them ([`Self::misplaced`]): it may be a copy, and the one to be deleted would be the other.
     ///
     /// # Errors
     /// When the folder or one in it cannot be read.
     pub fn files(&self, ending: &str) -> Result<Vec<(SegmentName, u64)>, Error> {
+        let mut all = self.named(ending)?;
+        all.retain(|(name, path, _)| self.is_in_place(name, path, ending));
+        Ok(all.into_iter().map(|(name, _, octets)| (name, octets)).collect())
+    }
+
+    /// Sealed files that are not in the folder of the day and the hour that their names say: somebody has moved or copied them.
+    ///
+    /// # Errors
+    /// When the folder or one in it cannot be read.
+    pub fn misplaced(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut all = self.named(ENDING)?;
+        all.retain(|(name, path, _)| !self.is_in_place(name, path, ENDING));
+        Ok(all.into_iter().map(|(_, path, _)| path).collect())
+    }
+
+    fn is_in_place(&self, name: &SegmentName, path: &Path, ending: &str) -> bool {
+        self.path.join(name.path_ending(ending)) == path
+    }
+
+    /// The files of this ending with names of files, where they are, and their octets.
+    fn named(&self, ending: &str) -> Result<Vec<(SegmentName, PathBuf, u64)>, Error> {
         let mut all = Vec::new();
         for day in entries(&self.path)?.iter().filter(|name| name.len() > 2 && is_folder(name)) {
             let day = self.path.join(day);
@@ -192,9 +218,12 @@ impl Folder {
                 let hour = day.join(hour);
                 for name in entries(&hour)? {
                     let Some(own) = SegmentName::with_ending(&name, ending) else { continue };
-                    // One that is deleted meanwhile is none.
-                    if let Ok(metadata) = fs::metadata(hour.join(name)) {
-                        all.push((own, metadata.len()));
+                    let path = hour.join(name);
+                    // One that is deleted meanwhile is none, nor is a FIFO.
+                    if let Ok(metadata) = fs::metadata(&path)
+                        && metadata.is_file()
+                    {
+                        all.push((own, path, metadata.len()));
                     }
                 }
             }

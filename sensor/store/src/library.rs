@@ -1,6 +1,6 @@
 //! What a store has, for whoever reads it: also for another process, while one writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     error::Error,
@@ -34,7 +34,10 @@ impl Library {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Folder::new(path);
         // Files that were copied from a store are one as well.
-        if !folder.check_format()? && folder.segments()?.is_empty() && folder.journals()?.is_empty()
+        if !folder.check_format()?
+            && folder.segments()?.is_empty()
+            && folder.journals()?.is_empty()
+            && folder.misplaced()?.is_empty()
         {
             return Err(Error::NoStore { path: path.to_owned() });
         }
@@ -75,6 +78,14 @@ impl Library {
         let mut segments: Vec<_> = all.into_iter().filter(wanted).collect();
         segments.sort_unstable();
         Ok(Holdings { segments, journals })
+    }
+
+    /// Sealed files that are not where their names say; nothing reads them.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn misplaced(&self) -> Result<Vec<PathBuf>, Error> {
+        self.folder.misplaced()
     }
 
     /// The file that has all records of another, which is not there any more; none where they have expired.

@@ -127,11 +127,11 @@ impl Window<'_> {
                 count += 1;
                 last = Some(place);
             });
-            records.fetch_add(count as u64, Relaxed);
             // Of a page that was stopped, nobody knows what is lacking in the middle.
             if progress.is_cancelled() || each(rows).is_break() {
                 return ControlFlow::Break(());
             }
+            records.fetch_add(count as u64, Relaxed);
             if count < PAGE || last.is_none() {
                 return ControlFlow::Continue(());
             }

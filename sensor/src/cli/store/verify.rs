@@ -111,6 +111,11 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Verified>> {
         },
     )?;
     holdings.journals.iter().for_each(|own| journal(own, &counts));
+    for path in library.misplaced()? {
+        let message = "it is not in the folder of the day and hour that its name says, so nothing reads it: move it back, or delete it if it is a copy";
+        counts.fault(&path, message.to_owned());
+        counts.done(0, 0, true);
+    }
     let mut findings = counts.findings.into_inner().unwrap_or_default();
     findings.sort_by(|one, other| one.0.cmp(&other.0));
     let put_aside = folder.damaged()?;

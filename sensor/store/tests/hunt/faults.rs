@@ -122,6 +122,50 @@ fn a_damaged_journal_is_named_and_what_stands_before_the_damage_is_answered() {
 }
 
 #[test]
+fn a_file_in_a_wrong_place_is_named_and_endangers_none_in_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 4, 50, Cut::Sealed);
+    let whole = Stored::open(folder.path()).expect("a store");
+    let name = whole.files()[1].name.clone();
+    let (own, elsewhere) = (folder.path().join(&name), folder.path().join("2020-01-01/07"));
+    std::fs::create_dir_all(&elsewhere).expect("a folder");
+    let copy = elsewhere.join(own.file_name().expect("a name"));
+    std::fs::copy(&own, &copy).expect("a file");
+    for (is_copy, found) in [(true, 200), (false, 150)] {
+        if !is_copy {
+            std::fs::remove_file(&own).expect("a file");
+        }
+        // A writer deletes what is in another file as well.
+        let options = sensor_store::store::Options::default();
+        drop(sensor_store::store::open(folder.path(), options).expect("a writer"));
+        assert_eq!((own.exists(), copy.exists()), (is_copy, true));
+        let stored = Stored::open(folder.path()).expect("a store");
+        let (numbers, account) = ask(&stored, &all_rows(everything()), 2);
+        assert_eq!(numbers.len(), found);
+        assert_eq!(account.partial, Some(Partial::Faults));
+        let fault = &account.faults[0];
+        assert!(fault.contains("2020-01-01/07") && fault.contains("its name says"), "{fault}");
+    }
+}
+
+#[test]
+fn a_pipe_with_the_name_of_a_journal_or_a_file_holds_up_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 2, 50, Cut::Sealed);
+    let hour = Path::new(&Stored::open(folder.path()).expect("a store").files()[0].name)
+        .parent()
+        .map(|hour| folder.path().join(hour))
+        .expect("a folder");
+    for pipe in [folder.path().join("journal-0000000000000777"), hour.join("7-8-1-2.parquet")] {
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+    }
+    let stored = Stored::open(folder.path()).expect("a store");
+    let (numbers, account) = ask(&stored, &all_rows(everything()), 1);
+    assert_eq!((numbers.len(), account.partial), (100, None));
+}
+
+#[test]
 fn what_expires_meanwhile_is_no_fault() {
     let folder = tempfile::tempdir().expect("a folder");
     numbered(folder.path(), 4, 50, Cut::Goes);
