@@ -5,6 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -50,8 +51,19 @@ fn every_packet() -> Vec<[u64; 3]> {
     order.map(packet).collect()
 }
 
+/// The source port of packets that only follow others.
+const FOLLOWING: u16 = 9;
+
 /// A capture of UDP over IPv4, and what is in it: packets and octets of IP.
 fn capture(directory: &Path) -> Result<(PathBuf, u64, u64)> {
+    let path = directory.join("traffic.pcap");
+    let all = every_frame();
+    frames::write_capture(&path, &all)?;
+    stamp(&path)?;
+    Ok((path, all.len() as u64, every_packet().iter().map(|[.., octets]| octets).sum()))
+}
+
+fn every_frame() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for packet in 0..PACKETS {
         for flow in 0..FLOWS {
@@ -63,10 +75,7 @@ fn capture(directory: &Path) -> Result<(PathBuf, u64, u64)> {
             all.push(frame);
         }
     }
-    let path = directory.join("traffic.pcap");
-    frames::write_capture(&path, &all)?;
-    stamp(&path)?;
-    Ok((path, all.len() as u64, every_packet().iter().map(|[.., octets]| octets).sum()))
+    all
 }
 
 /// Gives the frames of a capture times: programs take 0 for none.
@@ -199,8 +208,8 @@ fn a_query_holds_for_what_softflowd_sends() -> Result<()> {
 }
 
 /// Runs pmacctd over the capture with a configuration; it does not end by itself.
-fn pmacctd(directory: &Path, capture: &Path, text: &str) -> Result<Option<Peer>> {
-    let path = directory.join("pmacctd.conf");
+fn pmacctd(capture: &Path, name: &str, text: &str) -> Result<Option<Peer>> {
+    let path = capture.with_file_name(format!("{name}.conf"));
     let common = format!(
         "daemonize: false\npcap_savefile: {}\npcap_savefile_wait: true\n",
         capture.display()
@@ -218,19 +227,45 @@ fn pmacct_is_understood() -> Result<()> {
     }
     let directory = tempfile::tempdir()?;
     let (path, packets, octets) = capture(directory.path())?;
-    for version in [5, 9, 10] {
-        let (_, flows) = collected("", "netflow", packets, |port| {
-            let text = format!(
-                "plugins: nfprobe\nnfprobe_receiver: 127.0.0.1:{port}\nnfprobe_version: {version}\n\
-                 aggregate: src_host, dst_host, src_port, dst_port, proto, tos\n\
-                 nfprobe_timeouts: expint=1:general=1:udp=1:maxlife=2\n"
-            );
-            pmacctd(directory.path(), &path, &text)
-        })?;
-        let got = (sum(&flows, "packets"), sum(&flows, "octets"));
-        ensure!(got == (packets, octets), "nfprobe {version}: {got:?}");
-        ensure!(flows.iter().all(|flow| flow["flowversion"] == version), "nfprobe {version}");
+    // pmacctd takes its time to end, so all run at once.
+    thread::scope(|scope| {
+        let path = &path;
+        let mut running: Vec<_> = [5, 9, 10]
+            .map(|version| {
+                scope.spawn(move || nfprobe_is_understood(version, path, packets, octets))
+            })
+            .into();
+        running.push(scope.spawn(|| sfprobe_is_understood(directory.path())));
+        running.into_iter().try_for_each(|probe| probe.join().expect("a probe's thread panicked"))
+    })
+}
+
+fn nfprobe_is_understood(version: u16, capture: &Path, packets: u64, octets: u64) -> Result<()> {
+    let (_, flows) = collected("", "netflow", packets, |port| {
+        let text = format!(
+            "plugins: nfprobe\nnfprobe_receiver: 127.0.0.1:{port}\nnfprobe_version: {version}\n\
+             aggregate: src_host, dst_host, src_port, dst_port, proto, tos\n\
+             nfprobe_timeouts: expint=1:general=1:udp=1:maxlife=2\n"
+        );
+        pmacctd(capture, &format!("nfprobe-{version}"), &text)
+    })?;
+    let got = (sum(&flows, "packets"), sum(&flows, "octets"));
+    ensure!(got == (packets, octets), "nfprobe {version}: {got:?}");
+    ensure!(flows.iter().all(|flow| flow["flowversion"] == version), "nfprobe {version}");
+    Ok(())
+}
+
+fn sfprobe_is_understood(directory: &Path) -> Result<()> {
+    // It keeps a datagram that has room for more until a minute has passed: with packets behind them, all that count are sent.
+    let mut frames = every_frame();
+    for flow in 0..FLOWS {
+        let mut frame = frames::udp_v4(flow, 60);
+        frame[34..36].copy_from_slice(&FOLLOWING.to_be_bytes());
+        frames.push(frame);
     }
+    let capture = directory.join("followed.pcap");
+    frames::write_capture(&capture, &frames)?;
+    stamp(&capture)?;
     // sfprobe sends each packet by itself, but may count the first one without sending it: that depends on when its process
     // starts to read. No other packet may be missing.
     let mut all = every_packet();
@@ -243,7 +278,9 @@ fn pmacct_is_understood() -> Result<()> {
     let told = |flows: &[Value]| {
         let number = |flow: &Value, key: &str| flow[key].as_u64().unwrap_or(u64::MAX);
         let keys = ["srcport", "dstport", "octets"];
-        let mut told: Vec<_> = flows.iter().map(|flow| keys.map(|key| number(flow, key))).collect();
+        let counts = |flow: &&Value| flow["srcport"] != FOLLOWING;
+        let told = flows.iter().filter(counts).map(|flow| keys.map(|key| number(flow, key)));
+        let mut told: Vec<_> = told.collect();
         told.sort_unstable();
         told
     };
@@ -253,7 +290,7 @@ fn pmacct_is_understood() -> Result<()> {
             "plugins: sfprobe\nsfprobe_receiver: 127.0.0.1:{port}\nsampling_rate: 1\n\
              sfprobe_agentsubid: 7\n"
         );
-        pmacctd(directory.path(), &path, &text)
+        pmacctd(&capture, "sfprobe", &text)
     })?;
     ensure!(complete(&flows), "sfprobe: {} flows: {}", flows.len(), outcome.stderr);
     ensure!(flows.iter().all(|flow| flow["packets"] == 1));

@@ -106,6 +106,10 @@ fn peers_that_misbehave_are_left() -> Result<()> {
     foreign.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
     ensure!(is_closed(&mut foreign)?);
     wait_until("it is told", || agent.said().contains("other than an IPFIX message"))?;
+    let mut cut = TcpStream::connect(("127.0.0.1", port))?;
+    cut.write_all(&ipfix(1, 0, true, &[1])[..30])?;
+    drop(cut);
+    wait_until("it is told", || agent.said().contains("ended within a message"))?;
     let mut idle = [
         TcpStream::connect(("127.0.0.1", port))?,
         TcpStream::connect(("127.0.0.1", port))?,
@@ -115,10 +119,6 @@ fn peers_that_misbehave_are_left() -> Result<()> {
     for stream in &mut idle {
         ensure!(is_closed(stream)?);
     }
-    let mut cut = TcpStream::connect(("127.0.0.1", port))?;
-    cut.write_all(&ipfix(1, 0, true, &[1])[..30])?;
-    drop(cut);
-    wait_until("it is told", || agent.said().contains("ended within a message"))?;
     let outcome = agent.stop("TERM")?;
     let told = "connections: 4 accepted, 0 refused, 1 too many at once, 4 broken (2 without a first \
                 message in time, 1 no IPFIX, 1 ended within a message); 40 octets outside complete messages";
