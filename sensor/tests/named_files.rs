@@ -99,6 +99,43 @@ const TABLE: &[(&str, &str, Use)] = &[
         NO_KEY,
     ),
     (
+        "kafka.login_file",
+        "[[kafka]]\nbrokers = ['h:9093']\ntls.ca = 'OWN'\nlogin_file = 'FILE'",
+        Read(b"no colon", "it must contain `user:password`"),
+    ),
+    ("kafka.tls.ca", "[[kafka]]\nbrokers = ['h:9093']\ntls.ca = 'FILE'", NO_CERTIFICATE),
+    (
+        "kafka.tls.certificate",
+        "[[kafka]]\nbrokers = ['h:9093']\ntls = { certificate = 'FILE', key = 'OWN.key', ca = 'OWN' }",
+        NO_CERTIFICATE,
+    ),
+    (
+        "kafka.tls.key",
+        "[[kafka]]\nbrokers = ['h:9093']\ntls = { certificate = 'OWN', key = 'FILE', ca = 'OWN' }",
+        NO_KEY,
+    ),
+    (
+        "nats.login_file",
+        "[[nats]]\nservers = ['nats://h']\ntls.ca = 'OWN'\nlogin_file = 'FILE'",
+        Read(b"no colon", "it must contain `user:password`"),
+    ),
+    (
+        "nats.credentials_file",
+        "[[nats]]\nservers = ['nats://h']\ntls.ca = 'OWN'\ncredentials_file = 'FILE'",
+        Read(b"no key", "it must be a file of credentials, as nsc writes it"),
+    ),
+    ("nats.tls.ca", "[[nats]]\nservers = ['nats://h']\ntls.ca = 'FILE'", NO_CERTIFICATE),
+    (
+        "nats.tls.certificate",
+        "[[nats]]\nservers = ['nats://h']\ntls = { certificate = 'FILE', key = 'OWN.key', ca = 'OWN' }",
+        NO_CERTIFICATE,
+    ),
+    (
+        "nats.tls.key",
+        "[[nats]]\nservers = ['nats://h']\ntls = { certificate = 'OWN', key = 'FILE', ca = 'OWN' }",
+        NO_KEY,
+    ),
+    (
         "hits.basic_auth_file",
         "[[hits]]\nurl = 'https://h/'\ntls.ca = 'OWN'\nbasic_auth_file = 'FILE'",
         Read(b"no colon", "it must contain `user:password`"),

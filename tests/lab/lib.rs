@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod disk;
 pub mod export;
 pub mod fixtures;
+pub mod fleet;
 pub mod flows;
 pub mod frames;
 pub mod hits;

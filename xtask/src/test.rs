@@ -186,7 +186,7 @@ fn labs(
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     setup::clouds(workspace)?;
-    let python = setup::peers(workspace)?;
+    let python = setup::fleet(workspace)?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
     let packages = package::run(workspace, Some(&agent))?;

@@ -6,7 +6,7 @@
 //! * [`sink`]: what all sinks have in common.
 //! * [`set`]: sinks that may be replaced while records are offered.
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
-//! * [`clickhouse`]: flow records as rows of ClickHouse.
+//! * [`lots`]: flow records in lots that are acknowledged: to [`clickhouse`], [`kafka`] and [`nats`].
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
 //! * `slots`: how far an output has come in what is read again after a crash.
@@ -19,7 +19,10 @@ pub mod clickhouse;
 pub mod files;
 pub mod hits;
 pub mod ipfix;
+pub mod kafka;
 pub mod log;
+pub mod lots;
+pub mod nats;
 pub mod net;
 pub mod queue;
 pub mod set;

@@ -40,7 +40,15 @@ impl Rows {
     }
 
     /// Appends rows of a batch, the first of which is numbered `sequence`. `now`: when they were received, where the source does not say.
-    pub fn write(&mut self, batch: &FlowBatch, sequence: u64, now: u64, out: &mut Vec<u8>) {
+    /// `ended` is called behind each row.
+    pub fn write(
+        &mut self,
+        batch: &FlowBatch,
+        sequence: u64,
+        now: u64,
+        out: &mut Vec<u8>,
+        mut ended: impl FnMut(&Vec<u8>),
+    ) {
         if self.views.octets() > REMEMBERED {
             self.views = Views::default();
         }
@@ -84,6 +92,7 @@ impl Rows {
                     }
                 }
             }
+            ended(out);
         }
     }
 

@@ -11,12 +11,17 @@ use std::{
 };
 
 use sensor::export::{
-    clickhouse::{ClickHouseSink, options::ClickHouseOptions},
+    clickhouse::{self, options::ClickHouseOptions},
+    lots::{
+        lot::{Form, LotOptions},
+        sink::LotsSink,
+    },
     sink::Sink as _,
 };
 use sensor_core::{
     flow::{
         batch::FlowBatch,
+        interfaces::SharedInterfaces,
         testing::{flow, push},
     },
     nql::sql::TableOptions,
@@ -33,12 +38,20 @@ fn options(address: &str) -> ClickHouseOptions {
         },
         credentials: None,
         tls: Default::default(),
-        sensor: "edge".to_owned(),
-        lot_rows: 100,
-        lot_age: Duration::from_millis(100),
+        lots: LotOptions {
+            sensor: "edge".to_owned(),
+            form: Form::RowBinary,
+            compress: true,
+            rows: 100,
+            octets: 1 << 20,
+            age: Duration::from_millis(100),
+        },
         timeout: Duration::from_secs(1),
-        compress: true,
     }
+}
+
+fn start(address: &str, queue: u64) -> LotsSink {
+    clickhouse::start(&options(address), SharedInterfaces::default(), queue).expect("started")
 }
 
 /// Batches of ten records each, whose octets are the numbers from 1 on.
@@ -81,8 +94,7 @@ fn run(fates: &[Fate], count: u64, lost: u64) -> (u64, u64) {
     let held =
         Arc::new(Mutex::new(Held { fates: fates.iter().copied().collect(), ..Held::default() }));
     let server = Server::start("127.0.0.1:0", &held);
-    let mut sink =
-        ClickHouseSink::start(&options(&server.address.to_string()), 1_000_000).expect("started");
+    let mut sink = start(&server.address.to_string(), 1_000_000);
     for batch in batches(count / 10) {
         assert!(sink.offer(&batch));
     }
@@ -97,7 +109,7 @@ fn run(fates: &[Fate], count: u64, lost: u64) -> (u64, u64) {
     (repeats, sink.repeated().expect("counted"))
 }
 
-fn settle(sink: &ClickHouseSink, count: u64) {
+fn settle(sink: &LotsSink, count: u64) {
     while sink.queue().settled() < count {
         thread::sleep(Duration::from_millis(10));
     }
@@ -136,7 +148,7 @@ fn a_server_that_is_away_for_a_while_has_everything_later() {
     let held = Arc::new(Mutex::new(Held::default()));
     let server = Server::start("127.0.0.1:0", &held);
     let address = server.address.to_string();
-    let mut sink = ClickHouseSink::start(&options(&address), 600).expect("started");
+    let mut sink = start(&address, 600);
     let batches = batches(100);
     let (before, meanwhile) = batches.split_at(20);
     for batch in before {
@@ -176,7 +188,7 @@ fn what_waits_at_a_stop_is_counted_when_the_server_stays_away() {
         let server = Server::start("127.0.0.1:0", &Arc::default());
         server.address.to_string()
     };
-    let mut sink = ClickHouseSink::start(&options(&address), 1000).expect("started");
+    let mut sink = start(&address, 1000);
     for batch in batches(5) {
         assert!(sink.offer(&batch));
     }

@@ -6,6 +6,7 @@
 
 mod collectors;
 mod disk;
+mod fleet;
 mod pipes;
 mod ports;
 mod receiver;

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub use self::{
     packages::{Need, update as update_package_lists},
-    python::{PYTHON, engines, peers},
+    python::{PYTHON, engines, fleet, peers},
 };
 use crate::{
     process,

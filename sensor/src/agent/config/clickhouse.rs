@@ -1,6 +1,6 @@
 //! `[[clickhouse]]`: tables of ClickHouse that flow records are inserted into.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use sensor_core::{
     nql::sql::TableOptions,
@@ -9,9 +9,14 @@ use sensor_core::{
 
 use super::{
     faults::Faults,
+    lots,
     tls::{self, Tls},
 };
-use crate::export::{clickhouse::options::ClickHouseOptions, net::http::Credentials};
+use crate::export::{
+    clickhouse::options::ClickHouseOptions,
+    lots::lot::{Form, LotOptions},
+    net::http::Credentials,
+};
 
 table! {
     /// `[[clickhouse]]`
@@ -45,11 +50,9 @@ pub(super) fn resolve(list: &[Setting<ClickHouse>], faults: &mut Faults) -> Vec<
     let mut seen: Vec<&Setting<Option<String>>> = Vec::new();
     for section in list {
         let raw = &section.value;
-        let ages = Duration::from_millis(100)..=Duration::from_mins(10);
-        let lot_rows = faults.in_range(&raw.lot_rows, "clickhouse.lot_rows", 1..=1_000_000);
-        let lot_age = faults.in_range(&raw.lot_age, "clickhouse.lot_age", ages);
-        let waits = Duration::from_secs(1)..=Duration::from_mins(10);
-        let timeout = faults.in_range(&raw.timeout, "clickhouse.timeout", waits);
+        let rows = lots::rows(&raw.lot_rows, "clickhouse", faults);
+        let age = lots::age(&raw.lot_age, "clickhouse", faults);
+        let timeout = lots::timeout(&raw.timeout, "clickhouse", faults);
         let tls = tls::resolve(&raw.tls, "clickhouse", faults);
         let Some(text) = &raw.url.value else {
             if !raw.url.is_given() {
@@ -95,11 +98,15 @@ pub(super) fn resolve(list: &[Setting<ClickHouse>], faults: &mut Faults) -> Vec<
             table,
             credentials: raw.basic_auth_file.value.clone().map(Credentials::Basic),
             tls,
-            sensor: raw.sensor.value.clone().unwrap_or_else(host),
-            lot_rows,
-            lot_age,
+            lots: LotOptions {
+                sensor: lots::sensor(&raw.sensor),
+                form: Form::RowBinary,
+                compress: raw.compress.value,
+                rows,
+                octets: lots::OCTETS,
+                age,
+            },
             timeout,
-            compress: raw.compress.value,
         });
     }
     all
@@ -118,12 +125,6 @@ fn checked(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The name of this host.
-fn host() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use crate::agent::config::{from_text, overrides::Overrides};
@@ -140,10 +141,10 @@ mod tests {
         let [own] = config.clickhouse.as_slice() else { panic!("one") };
         assert_eq!(own.to_string(), "clickhouse https://ch.example:8443");
         assert_eq!(
-            (own.table.name(), own.sensor.as_str()),
+            (own.table.name(), own.lots.sensor.as_str()),
             ("\"default\".\"flows\"".to_owned(), "edge")
         );
-        assert_eq!((own.lot_rows, own.compress), (50_000, true));
+        assert_eq!((own.lots.rows, own.lots.compress), (50_000, true));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 32] = [
+pub const TABLE: [(&str, Effect); 34] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -35,6 +35,8 @@ pub const TABLE: [(&str, Effect); 32] = [
     ("ipfix_file", Applied),
     ("store", Applied),
     ("clickhouse", Applied),
+    ("kafka", Applied),
+    ("nats", Applied),
     ("listen", Applied),
     ("intake", Applied),
     // Which worker knows the templates of a device follows from their number.

@@ -42,7 +42,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 42] = [
+const TABLE: [(&str, Access); 51] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -53,6 +53,15 @@ const TABLE: [(&str, Access); 42] = [
     ("clickhouse.tls.ca", Read),
     ("clickhouse.tls.certificate", Read),
     ("clickhouse.tls.key", Read),
+    ("kafka.login_file", Read),
+    ("kafka.tls.ca", Read),
+    ("kafka.tls.certificate", Read),
+    ("kafka.tls.key", Read),
+    ("nats.login_file", Read),
+    ("nats.credentials_file", Read),
+    ("nats.tls.ca", Read),
+    ("nats.tls.certificate", Read),
+    ("nats.tls.key", Read),
     ("listen.certificate", Read),
     ("listen.key", Read),
     ("listen.ca", Read),

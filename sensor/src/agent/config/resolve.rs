@@ -19,10 +19,11 @@ use super::{
     flow, forward,
     hits::{self, HitsConfig},
     ingest::{self, IngestConfig},
-    intake, ipfix_file, listen,
+    intake, ipfix_file, kafka, listen,
     lists::{self, ListFiles},
     log::{self, LogConfig},
     metrics::{self, MetricsConfig},
+    nats,
     overrides::Overrides,
     policies::{self, PoliciesConfig},
     sections::Sections,
@@ -33,7 +34,10 @@ use super::{
 };
 
 use crate::{
-    export::{clickhouse::options::ClickHouseOptions, ipfix::options::FileOptions},
+    export::{
+        clickhouse::options::ClickHouseOptions, ipfix::options::FileOptions,
+        kafka::options::KafkaOptions, nats::options::NatsOptions,
+    },
     intake::options::Options,
 };
 
@@ -56,6 +60,10 @@ pub struct Config {
     pub store: Option<StoreConfig>,
     /// Tables of ClickHouse that flow records are inserted into.
     pub clickhouse: Vec<ClickHouseOptions>,
+    /// Topics of Kafka that they are sent to.
+    pub kafka: Vec<KafkaOptions>,
+    /// Subjects of NATS that they are sent to.
+    pub nats: Vec<NatsOptions>,
     /// What holds for everything that routers send: where to, who they are, where it is sent on to.
     pub intake: Options,
     /// Flow logs of clouds that are followed.
@@ -101,6 +109,8 @@ impl Config {
         self.ipfix_file = None;
         self.store = None;
         self.clickhouse.clear();
+        self.kafka.clear();
+        self.nats.clear();
         self.hits = HitsConfig { outputs: Vec::new(), ipfix: None };
         self.log.print_flows = false;
         self.log.flow_log = None;
@@ -146,6 +156,8 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         ipfix_file: ipfix_file::resolve(&sections.ipfix_file, &mut faults),
         store: store::resolve(&sections.store, &mut faults),
         clickhouse: clickhouse::resolve(&sections.clickhouse.value, &mut faults),
+        kafka: kafka::resolve(&sections.kafka.value, &mut faults),
+        nats: nats::resolve(&sections.nats.value, &mut faults),
         intake: intake::resolve(&sections.intake.value, listeners, devices, forwards, &mut faults),
         clouds: cloud::resolve(&sections.cloud.value, &mut faults),
         ingest: ingest::resolve(&sections.ingest.value, &sections.cloud.value, &mut faults),

@@ -19,8 +19,9 @@ use super::{
     capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, control::Control,
     device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo,
     hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile,
-    labels::Labels, listen::Listen, log::Log, metrics::Metrics, networks::Networks,
-    policies::Policies, reputation::Reputation, security::Security, store::Store, tag::Tag,
+    kafka::Kafka, labels::Labels, listen::Listen, log::Log, metrics::Metrics, nats::Nats,
+    networks::Networks, policies::Policies, reputation::Reputation, security::Security,
+    store::Store, tag::Tag,
 };
 
 table! {
@@ -44,6 +45,10 @@ table! {
         store: Store = Store::default();
         /// Tables that flow records are inserted into; one `[[clickhouse]]` each.
         clickhouse: Vec<Setting<ClickHouse>> = Vec::new();
+        /// Topics that flow records are sent to; one `[[kafka]]` each.
+        kafka: Vec<Setting<Kafka>> = Vec::new();
+        /// Subjects that flow records are sent to; one `[[nats]]` each.
+        nats: Vec<Setting<Nats>> = Vec::new();
         /// Where routers send their flows to; one `[[listen]]` each.
         listen: Vec<Setting<Listen>> = Vec::new();
         /// What holds for everything that routers send.

@@ -19,13 +19,16 @@ use crate::{
         web::endpoint::EndpointError,
     },
     export::{
-        clickhouse::{self, error::ClickHouseError},
+        clickhouse,
         hits::{
             self,
             error::HitsError,
             options::{Destination, OutputOptions, SyslogTransport},
         },
         ipfix::options::Transport,
+        kafka,
+        lots::error::LotsError,
+        nats,
         net::{
             error::NetError,
             tls::{TlsClient, TlsOptions},
@@ -117,7 +120,17 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     let tables = config.clickhouse.iter().map(|own| {
         let mut files = tls_files(&own.tls);
         files.extend(own.credentials.as_ref().map(|secret| secret.file().to_owned()));
-        usable(&files, || told(clickhouse::check(own), ClickHouseError::file))
+        usable(&files, || told(clickhouse::check(own), LotsError::file))
+    });
+    let topics = config.kafka.iter().map(|own| {
+        let mut files = own.tls.as_ref().map(tls_files).unwrap_or_default();
+        files.extend(own.login.as_ref().map(|login| login.file.clone()));
+        usable(&files, || told(kafka::check(own), LotsError::file))
+    });
+    let subjects = config.nats.iter().map(|own| {
+        let mut files = own.tls.as_ref().map(tls_files).unwrap_or_default();
+        files.extend(own.login.as_ref().map(|login| login.file().to_owned()));
+        usable(&files, || told(nats::check(own), LotsError::file))
     });
     let stores = config.clouds.iter().filter_map(|cloud| {
         let Place::Store(store) = &cloud.place else { return None };
@@ -137,6 +150,8 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         .chain([ingest])
         .chain(outputs)
         .chain(tables)
+        .chain(topics)
+        .chain(subjects)
         .chain(stores)
         .flatten()
 }

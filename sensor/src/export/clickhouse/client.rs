@@ -8,8 +8,15 @@ use reqwest::{
 use sensor_store::rows::Rows;
 use url::Url;
 
-use super::{error::ClickHouseError, lot::Lot, options::ClickHouseOptions};
-use crate::export::net::{http::chain, tls};
+use super::options::ClickHouseOptions;
+use crate::export::{
+    lots::{
+        carrier::{Carrier, Failure},
+        error::LotsError,
+        lot::Lot,
+    },
+    net::{http::chain, tls},
+};
 
 /// Octets of an answer that are shown.
 const SHOWN: usize = 200;
@@ -17,15 +24,6 @@ const SHOWN: usize = 200;
 const CODE: &str = "x-clickhouse-exception-code";
 /// Its numbers for rows that it cannot read, however often they are sent: parse errors, data cut off, incorrect data.
 const UNREADABLE: [u32; 5] = [6, 26, 27, 33, 117];
-
-/// Why a lot was not inserted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// It may be later: the server is down, overloaded, lacks the table, or does not know us.
-    Later(String),
-    /// It never will be.
-    Refused(String),
-}
 
 /// The way to a server.
 pub struct Client {
@@ -37,11 +35,11 @@ pub struct Client {
 
 impl Client {
     /// Reads the certificates and checks the settings.
-    pub fn new(options: ClickHouseOptions) -> Result<Self, ClickHouseError> {
+    pub fn new(options: ClickHouseOptions) -> Result<Self, LotsError> {
         let output = || options.to_string();
-        let problem = |problem: String| ClickHouseError::Settings { output: output(), problem };
+        let problem = |problem: String| LotsError::Settings { output: output(), problem };
         let config = tls::client_config(&options.tls)
-            .map_err(|source| ClickHouseError::Net { output: output(), source })?;
+            .map_err(|source| LotsError::Net { output: output(), source })?;
         let http = Http::builder()
             .tls_backend_preconfigured(config)
             // Rows do not follow to wherever.
@@ -56,29 +54,13 @@ impl Client {
         let request = match &options.credentials {
             Some(credentials) => credentials.authorize(request).map_err(|problem| {
                 let path = credentials.file().to_owned();
-                ClickHouseError::Secret { output: output(), path, problem }
+                LotsError::Secret { output: output(), path, problem }
             })?,
             None => request,
         };
         request.build().map_err(|error| problem(chain(&error.without_url())))?;
         let url = Url::parse(&options.url).map_err(|error| problem(error.to_string()))?;
         Ok(Self { http, options, url, statement })
-    }
-
-    /// Inserts a lot.
-    pub async fn insert(&self, lot: &Lot) -> Result<(), Failure> {
-        let request = self.request(lot).map_err(Failure::Later)?;
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| Failure::Later(chain(&error.without_url())))?;
-        let is_inserted = answer.status().is_success() && !answer.headers().contains_key(CODE);
-        if !is_inserted {
-            return Err(refusal(answer).await);
-        }
-        // To its end: a server that finds a fault late says so there, or breaks off.
-        match answer.bytes().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::Later(chain(&error.without_url()))),
-        }
     }
 
     /// Has the server do a statement; what it answers.
@@ -112,7 +94,7 @@ impl Client {
         url.query_pairs_mut().extend_pairs(settings);
         let mut request = self.http.post(url).body(lot.body.clone());
         request = request.header(CONTENT_TYPE, "application/octet-stream");
-        if self.options.compress {
+        if self.options.lots.compress {
             request = request.header(CONTENT_ENCODING, "zstd");
         }
         self.authorized(request)
@@ -124,6 +106,23 @@ impl Client {
                 .authorize(request)
                 .map_err(|problem| format!("{}: {problem}", credentials.file().display())),
             None => Ok(request),
+        }
+    }
+}
+
+impl Carrier for Client {
+    async fn deliver(&mut self, lot: &Lot) -> Result<(), Failure> {
+        let request = self.request(lot).map_err(Failure::Later)?;
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Failure::Later(chain(&error.without_url())))?;
+        let is_inserted = answer.status().is_success() && !answer.headers().contains_key(CODE);
+        if !is_inserted {
+            return Err(refusal(answer).await);
+        }
+        // To its end: a server that finds a fault late says so there, or breaks off.
+        match answer.bytes().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::Later(chain(&error.without_url()))),
         }
     }
 }

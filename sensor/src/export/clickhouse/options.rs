@@ -4,9 +4,12 @@ use std::{fmt, time::Duration};
 
 use sensor_core::nql::sql::{Place, TableOptions};
 
-use crate::export::net::{
-    http::{Credentials, origin},
-    tls::TlsOptions,
+use crate::export::{
+    lots::lot::{Form, LotOptions},
+    net::{
+        http::{Credentials, origin},
+        tls::TlsOptions,
+    },
 };
 
 /// A table of a server.
@@ -20,16 +23,10 @@ pub struct ClickHouseOptions {
     pub credentials: Option<Credentials>,
     /// How the server is verified.
     pub tls: TlsOptions,
-    /// What rows say about who wrote them.
-    pub sensor: String,
-    /// A lot is complete with so many rows.
-    pub lot_rows: u64,
-    /// A lot is complete at this age.
-    pub lot_age: Duration,
+    /// How records are cut into lots.
+    pub lots: LotOptions,
     /// How long the server may take to answer.
     pub timeout: Duration,
-    /// Whether rows travel compressed.
-    pub compress: bool,
 }
 
 impl ClickHouseOptions {
@@ -40,11 +37,15 @@ impl ClickHouseOptions {
             table: place.table.clone(),
             credentials: None,
             tls: TlsOptions::default(),
-            sensor: String::new(),
-            lot_rows: 1,
-            lot_age: Duration::from_secs(1),
+            lots: LotOptions {
+                sensor: String::new(),
+                form: Form::RowBinary,
+                compress: false,
+                rows: 1,
+                octets: 1,
+                age: Duration::from_secs(1),
+            },
             timeout: Duration::from_mins(10),
-            compress: false,
         }
     }
 }

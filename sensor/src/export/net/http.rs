@@ -27,17 +27,24 @@ impl Credentials {
     /// # Errors
     /// What is wrong with the file.
     pub fn authorize(&self, request: RequestBuilder) -> Result<RequestBuilder, String> {
-        let text = read(self.file())?;
         Ok(match self {
-            Self::Basic(_) => {
-                let Some((user, password)) = text.split_once(':') else {
-                    return Err("it must contain `user:password`".to_owned());
-                };
+            Self::Basic(file) => {
+                let (user, password) = login(file)?;
                 request.basic_auth(user, Some(password))
             }
-            Self::Bearer(_) => request.bearer_auth(text),
+            Self::Bearer(file) => request.bearer_auth(read(file)?),
         })
     }
+}
+
+/// User and password in a file `user:password`.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn login(file: &Path) -> Result<(String, String), String> {
+    let text = read(file)?;
+    let (user, password) = text.split_once(':').ok_or("it must contain `user:password`")?;
+    Ok((user.to_owned(), password.to_owned()))
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -81,7 +81,7 @@ impl Data {
     pub fn rows(&self) -> Vec<u8> {
         let (mut rows, mut out, mut first) = (Rows::new("here"), Vec::new(), 1);
         for batch in &self.batches {
-            rows.write(batch, first, NOW, &mut out);
+            rows.write(batch, first, NOW, &mut out, |_| {});
             first += batch.len() as u64;
         }
         out

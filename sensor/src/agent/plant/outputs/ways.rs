@@ -20,7 +20,7 @@ use crate::{
         mode::Mode,
     },
     export::{
-        clickhouse::{ClickHouseSink, options::ClickHouseOptions},
+        clickhouse::{self, options::ClickHouseOptions},
         files::{
             Reopen,
             retention::Retention,
@@ -32,7 +32,9 @@ use crate::{
             metering::MeteringProcess,
             options::{Destination, FileOptions, IpfixOptions},
         },
+        kafka::{self, options::KafkaOptions},
         log::{DnsLog, FlowLog, Format, lots::LotFile},
+        nats::{self, options::NatsOptions},
         set::{Plan, Running},
         sink::{Sink, Tuning},
         store::{StoreSink, options::StoreOptions},
@@ -44,8 +46,8 @@ use crate::{
 pub enum Way {
     /// To a collector, or into IPFIX files.
     Ipfix(Destination, IpfixOptions),
-    /// Into a table of ClickHouse; records that may wait.
-    ClickHouse(Box<ClickHouseOptions>, u64),
+    /// In lots that are acknowledged; records that may wait.
+    Lots(Box<Lots>, u64),
     /// To the standard output; records that may wait.
     Stdout(u64),
     /// Into the flow store; records that may wait.
@@ -61,11 +63,22 @@ pub enum Way {
     },
 }
 
+/// To whom lots go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lots {
+    /// A table of ClickHouse.
+    ClickHouse(ClickHouseOptions),
+    /// A topic of Kafka.
+    Kafka(KafkaOptions),
+    /// A stream of NATS.
+    Nats(NatsOptions),
+}
+
 impl Way {
     /// Whether what it has written is on this host.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Ipfix(Destination::Collector(_), _) | Self::ClickHouse(..) => false,
+            Self::Ipfix(Destination::Collector(_), _) | Self::Lots(..) => false,
             Self::Ipfix(Destination::Files(_), _)
             | Self::Stdout(_)
             | Self::Store(..)
@@ -80,7 +93,7 @@ impl Plan for Way {
             (Self::Ipfix(to, options), Self::Ipfix(other, of_other)) => {
                 to.goes_on_as(other) && options.go_on_as(of_other)
             }
-            (Self::ClickHouse(to, _), Self::ClickHouse(other, _)) => to == other,
+            (Self::Lots(to, _), Self::Lots(other, _)) => to == other,
             (Self::Stdout(_), Self::Stdout(_)) => true,
             (Self::Store(own, _), Self::Store(other, _)) => own == other,
             (
@@ -95,7 +108,7 @@ impl Plan for Way {
     fn place(&self) -> Option<String> {
         match self {
             // A lot that is under way and one that another begins have tokens of their own.
-            Self::Ipfix(..) | Self::ClickHouse(..) => None,
+            Self::Ipfix(..) | Self::Lots(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
             Self::Store(store, _) => Some(store.to_string()),
             Self::Log { path, .. } => Some(path.display().to_string()),
@@ -107,7 +120,7 @@ impl Plan for Way {
             Self::Ipfix(destination, options) => {
                 Tuning { queue: options.queue_records, ipfix: Some(options.tuning(destination)) }
             }
-            Self::ClickHouse(_, queue)
+            Self::Lots(_, queue)
             | Self::Stdout(queue)
             | Self::Store(_, queue)
             | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
@@ -135,8 +148,11 @@ pub fn of(config: &Config, mode: Mode) -> Vec<Way> {
     if let Some(store) = store(config, mode) {
         ways.push(Way::Store(store.records, export.queue));
     }
-    for table in &config.clickhouse {
-        ways.push(Way::ClickHouse(Box::new(table.clone()), export.queue));
+    let tables = config.clickhouse.iter().cloned().map(Lots::ClickHouse);
+    let topics = config.kafka.iter().cloned().map(Lots::Kafka);
+    let subjects = config.nats.iter().cloned().map(Lots::Nats);
+    for lots in tables.chain(topics).chain(subjects) {
+        ways.push(Way::Lots(Box::new(lots), export.queue));
     }
     if config.log.print_flows {
         ways.push(Way::Stdout(export.queue));
@@ -210,7 +226,11 @@ impl Starter {
                 Box::new(sink)
             }
             Way::Store(options, queue) => Box::new(StoreSink::start(options, *queue)?),
-            Way::ClickHouse(options, queue) => Box::new(ClickHouseSink::start(options, *queue)?),
+            Way::Lots(lots, queue) => Box::new(match &**lots {
+                Lots::ClickHouse(options) => clickhouse::start(options, interfaces, *queue)?,
+                Lots::Kafka(options) => kafka::start(options, interfaces, *queue)?,
+                Lots::Nats(options) => nats::start(options, interfaces, *queue)?,
+            }),
             Way::Stdout(queue) => {
                 Box::new(FlowLog::to_stdout(self.format.clone(), interfaces, *queue)?)
             }
@@ -233,7 +253,7 @@ impl Starter {
                 Box::new(DnsLog::to_file(file, interfaces, *queue)?)
             }
             // No others are asked for.
-            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) | Way::ClickHouse(..) => {
+            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) | Way::Lots(..) => {
                 let queue = way.tuning().queue;
                 Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
             }

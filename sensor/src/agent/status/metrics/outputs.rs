@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_sink_repeats",
         &["sink"],
-        "Lots of records posted again since nobody acknowledged them; ClickHouse counts them once all the same.",
+        "Lots of records sent again since nobody acknowledged them; by their token they count once all the same.",
         |view, family| {
             let all = view.status.sinks.iter();
             family.each(all.filter_map(|sink| Some((&sink.name, sink.repeated?))));

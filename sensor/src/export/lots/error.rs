@@ -1,4 +1,4 @@
-//! Why an output to ClickHouse cannot be started.
+//! Why an output of lots cannot be started.
 
 use std::{
     io,
@@ -9,7 +9,7 @@ use crate::export::net::error::NetError;
 
 /// What is wrong with its options or surroundings.
 #[derive(Debug, thiserror::Error)]
-pub enum ClickHouseError {
+pub enum LotsError {
     /// The network's settings.
     #[error("{output}: {source}")]
     Net {
@@ -37,11 +37,11 @@ pub enum ClickHouseError {
         problem: String,
     },
     /// Its thread could not be started.
-    #[error("cannot start a thread for ClickHouse: {0}")]
+    #[error("cannot start a thread for an output: {0}")]
     Start(io::Error),
 }
 
-impl ClickHouseError {
+impl LotsError {
     /// The file that it is about.
     pub fn file(&self) -> Option<&Path> {
         match self {

@@ -1,4 +1,4 @@
-//! The loop of an output: takes records from the queue, cuts lots, and posts each until it is acknowledged.
+//! The loop of an output: takes records from the queue, cuts lots, and sends each until it is acknowledged.
 //!
 //! Every record moves through the account exactly once: when its lot is acknowledged, refused, or the output ends.
 
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    client::{Client, Failure},
+    carrier::{Carrier, Failure},
     lot::{Cutter, Lot},
 };
 use crate::{
@@ -23,43 +23,43 @@ use crate::{
     export::{net::backoff::Backoff, queue::Queue},
 };
 
-/// How an output stands with its server.
+/// How an output stands with its server or broker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// True while the server takes lots.
     pub connected: bool,
     /// How many times it stopped taking them, or did not from the start.
     pub outages: u64,
-    /// How many times a lot was posted again.
+    /// How many times a lot was sent again.
     pub repeated: u64,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
 }
 
 /// The loop and what it works with.
-pub struct Process {
+pub struct Process<C> {
     name: String,
-    client: Client,
+    carrier: C,
     lots: Cutter,
     queue: Arc<Queue>,
     status: Arc<Mutex<Status>>,
     stop: watch::Receiver<Option<Instant>>,
 }
 
-impl Process {
+impl<C: Carrier> Process<C> {
     /// A loop that has not begun.
     pub fn new(
         name: String,
-        client: Client,
+        carrier: C,
         lots: Cutter,
         queue: Arc<Queue>,
         status: Arc<Mutex<Status>>,
         stop: watch::Receiver<Option<Instant>>,
     ) -> Self {
-        Self { name, client, lots, queue, status, stop }
+        Self { name, carrier, lots, queue, status, stop }
     }
 
-    /// Works until it is stopped and all is inserted, and no longer than the stop's deadline.
+    /// Works until it is stopped and all is acknowledged, and no longer than the stop's deadline.
     pub async fn run(mut self) {
         let mut stop = self.stop.clone();
         let deadline = async move {
@@ -72,7 +72,7 @@ impl Process {
         tokio::select! {
             () = self.work() => {}
             () = deadline => {
-                tracing::warn!(output = %name, "not all records were inserted before the deadline");
+                tracing::warn!(output = %name, "not all records were acknowledged before the deadline");
             }
         }
         queue.abandon(clock::now());
@@ -80,7 +80,7 @@ impl Process {
 
     async fn work(&mut self) {
         while let Some(lot) = self.lot().await {
-            if !self.insert(&lot).await {
+            if !self.deliver(&lot).await {
                 return;
             }
         }
@@ -114,19 +114,19 @@ impl Process {
         }
     }
 
-    /// Posts a lot until it is settled. False if the output ends before.
-    async fn insert(&self, lot: &Lot) -> bool {
+    /// Sends a lot until it is settled. False if the output ends before.
+    async fn deliver(&mut self, lot: &Lot) -> bool {
         let mut outage: Option<(Instant, Backoff)> = None;
         loop {
             // A stop that comes during an outage leaves one more attempt.
             let last_attempt = self.stop.borrow().is_some();
-            match self.client.insert(lot).await {
+            match self.carrier.deliver(lot).await {
                 Ok(()) => {
                     self.queue.settle(|account| account.send(lot.totals, lot.body.len()));
                     self.status().connected = true;
                     if let Some((since, _)) = outage {
                         let seconds = since.elapsed().as_secs();
-                        tracing::info!(output = %self.name, outage_seconds = seconds, "records are inserted again");
+                        tracing::info!(output = %self.name, outage_seconds = seconds, "records are acknowledged again");
                     }
                     return true;
                 }
@@ -157,7 +157,7 @@ impl Process {
     fn note(&self, outage: &mut Option<(Instant, Backoff)>, error: String) -> Duration {
         let mut status = self.status();
         if outage.is_none() {
-            tracing::warn!(output = %self.name, error, "records are not inserted; they are queued, retrying");
+            tracing::warn!(output = %self.name, error, "records are not acknowledged; they are queued, retrying");
             status.outages += 1;
             status.connected = false;
         }
