@@ -191,3 +191,79 @@ fn what_would_be_read_is_told_beforehand() {
     assert!(text.contains("not opened: of another time"), "{text}");
     assert!(text.ends_with("0 of 12.0 k records would be looked at\n"), "{text}");
 }
+
+#[test]
+fn what_flows_of_several_queries_have_in_common() {
+    let made = store();
+    const MINUTE: u64 = 5_000;
+    // Sources by their period of five seconds, with the octets of each query.
+    let sums = |port: u16, with_time: bool| {
+        let mut sums: BTreeMap<(u64, &str), (u64, u64)> = BTreeMap::new();
+        for flow in made.flows.iter().filter(|flow| flow.ports.1 == port) {
+            let time = if with_time { flow.received / MINUTE * MINUTE } else { 0 };
+            let sums = sums.entry((time, &flow.source)).or_default();
+            sums.0 += 1;
+            sums.1 += flow.octets;
+        }
+        sums
+    };
+    for with_time in [false, true] {
+        let (web, mail) = (sums(443, with_time), sums(25, with_time));
+        let expected: BTreeMap<_, _> =
+            web.iter().filter_map(|(key, web)| Some((*key, [*web, *mail.get(key)?]))).collect();
+        assert!(expected.len() > 5, "{}", expected.len());
+        let mut arguments = vec!["dstport == 443", "--also", "dstport == 25", "--by", "srcip"];
+        if with_time {
+            arguments.extend(["--every", "5s"]);
+        }
+        let found = made.hunt(&[&arguments[..], &["--json"]].concat()).well().document();
+        assert_eq!(found["shared_in_all"], expected.len());
+        let shared = found["shared"].as_array().expect("shared values");
+        assert_eq!(shared.len(), expected.len());
+        let mut octets = Vec::new();
+        for own in shared {
+            let time = own["bucket"].as_u64().unwrap_or(0);
+            let sums = expected[&(time, own["srcip"].as_str().expect("an address"))];
+            for (query, (flows, octets)) in sums.iter().enumerate() {
+                let own = &own["queries"][query];
+                assert_eq!((number(own, "flows"), number(own, "octets")), (*flows, *octets));
+            }
+            octets.push((time, std::cmp::Reverse(sums[0].1 + sums[1].1)));
+        }
+        if !with_time {
+            assert!(octets.is_sorted(), "the largest first");
+        }
+        assert!(octets.iter().map(|(time, _)| time).is_sorted());
+        let few = made.hunt(&[&arguments[..], &["--top", "3", "--format", "csv"]].concat()).well();
+        let heading = "srcip,1.octets,1.packets,1.flows,2.octets,2.packets,2.flows";
+        let heading = if with_time { format!("bucket,{heading}") } else { heading.to_owned() };
+        assert_eq!(few.stdout.lines().next(), Some(heading.as_str()));
+        assert_eq!(few.stdout.lines().count(), 4);
+        let table = made.hunt(&[&arguments[..], &["--top", "3", "--format", "table"]].concat());
+        let text = table.well().stdout;
+        assert!(text.contains("1: OCTETS"), "{text}");
+        assert!(
+            text.ends_with(&format!("3 of {} shared: raise --top\n", expected.len())),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn intersections_are_bounded() {
+    let made = store();
+    let also = ["--also", "dstport == 1"];
+    let refused = made.hunt(&["dstport == 443", "--also", "dstport == 25"]);
+    assert_eq!(refused.code, Some(64), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--by"), "{}", refused.stderr);
+    let many = [&["dstport == 443", "--by", "srcip"][..], &also.repeat(5)].concat();
+    let refused = made.hunt(&many);
+    assert_eq!(refused.code, Some(64));
+    assert!(refused.stderr.contains("6 queries; 5 at most"), "{}", refused.stderr);
+    let fields = "srcip,dstip,srcport,dstport,protocol,tos";
+    let refused = made.hunt(&["--by", fields, also[0], also[1]]);
+    assert!(refused.stderr.contains("5 in common at most"), "{}", refused.stderr);
+    let wrong = made.hunt(&["--by", "srcip", "--also", "dstport = 25"]);
+    assert_eq!(wrong.code, Some(64));
+    assert!(wrong.stderr.contains('^'), "{}", wrong.stderr);
+}

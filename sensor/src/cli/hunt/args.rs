@@ -28,6 +28,7 @@ Examples:
   sensor hunt 'dstport == 22' --top 10 --by srcip   who sends most to SSH
   sensor hunt --every 1m --by protocol --from 14:00 --to 15:00
   sensor hunt 'tcpflags.syn == true' --top 20 --by srcip --distinct dstport
+  sensor hunt 'dstport == 22' --also 'dstport == 3389' --by srcip --every 1h    who tries both within an hour
   sensor hunt 'srcip == 10.0.0.0/8' --from yesterday --fields end,srcip,dstip,octets --format csv
   sensor hunt 'dstport == 53' --format parquet -o dns.parquet
   sensor hunt --policy scan_vertical --last 30d      what a policy would have reported
@@ -69,7 +70,7 @@ pub struct HuntArgs {
     /// Run this policy over the flows and print its hits: a name of the stock library or of the configuration, or a file;
     /// repeatable. With a query, over what it selects
     #[arg(long, help_heading = "Policies", value_name = "NAME|FILE", action = ArgAction::Append,
-          conflicts_with_all = ["top", "every", "distinct", "fields", "limit", "order", "after", "explain", "output"])]
+          conflicts_with_all = ["top", "every", "distinct", "also", "fields", "limit", "order", "after", "explain", "output"])]
     pub policy: Vec<String>,
 
     /// Labels and other context of addresses: as stored with each flow (then), or looked up in the files of --config (now)
@@ -196,6 +197,11 @@ pub struct SumArgs {
     /// Sum up over time: a line for each period, such as 1m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub every: Option<Duration>,
+
+    /// Another query: show what flows of all queries have in common, by --by (up to 5 fields), and within the same --every; repeatable, 4 times at most
+    #[arg(long, value_name = "QUERY", action = ArgAction::Append, requires = "by",
+          conflicts_with_all = ["distinct", "fields", "limit", "order", "after", "on"])]
+    pub also: Vec<String>,
 
     /// Count the distinct values of these fields, in all flows or in each group; groups with most come first
     #[arg(long, value_name = "FIELD", value_delimiter = ',', value_parser = names::group_by)]

@@ -92,7 +92,14 @@ impl Asked {
         let range = Range::of(&args.range, now)?;
         let overrides = Overrides { lists: args.list.clone(), ..Overrides::default() };
         let config = config::load(args.source.config.as_deref(), &overrides)?;
-        let (filter, warnings) = nql::judged(&args.query, &config.lists.read()?)?;
+        let lists = config.lists.read()?;
+        let (filter, mut warnings) = nql::judged(&args.query, &lists)?;
+        let mut others = Vec::with_capacity(args.sums.also.len());
+        for also in &args.sums.also {
+            let (filter, more) = nql::judged(also, &lists)?;
+            warnings.extend(more);
+            others.push(filter.typed);
+        }
         let wanted = Wanted::of(args, &range)?;
         let source = source(args, &config)?;
         let labels = labels(args, &config, matches!(source, Source::Files))?;
@@ -101,7 +108,7 @@ impl Asked {
             labels,
             interfaces: Arc::new(Interfaces::default()),
         };
-        let question = wanted.question(filter.typed, &range);
+        let question = wanted.question(filter.typed, others, &range);
         let asked = Self { wanted, range, question, options, source, config };
         Ok(Asking { asked, warnings })
     }

@@ -2,7 +2,7 @@
 
 use sensor_core::{
     diagnostic::Theme,
-    hunt::{self, ExplainedFile, Fate, FileFate},
+    hunt::{self, ExplainedFile, Fate, FileFate, Said},
     nql::columns::{self, Program},
 };
 use serde::Serialize;
@@ -103,7 +103,11 @@ pub fn explain(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Explained>> 
         return Err(Failure::usage(fault).into());
     };
     let explained = hunt::explain(question, stored, options);
-    let tests = columns::explain(&Program::compile([&question.query]));
+    let tests = match &question.said {
+        Said::Common(common) => Program::compile(&common.queries),
+        _ => Program::compile([&question.query]),
+    };
+    let tests = columns::explain(&tests);
     let body = Explained {
         query: args.query.clone(),
         range: range.shown(),

@@ -15,6 +15,7 @@ use super::{
     question::{Top, Wanted},
     rows::Shown,
     series::Series,
+    shared::Shared,
 };
 use crate::export::log::top::{self, Listed};
 
@@ -28,6 +29,8 @@ pub enum Found {
     Top(Box<Largest>),
     /// Sums over time.
     Series(Box<Series>),
+    /// What flows of several queries have in common.
+    Shared(Box<Shared>),
 }
 
 /// The largest groups.
@@ -42,7 +45,7 @@ pub struct Largest {
 }
 
 /// The same for programs.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     flows: Option<Vec<Box<RawValue>>>,
@@ -53,15 +56,19 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     series: Option<Vec<Box<RawValue>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<Vec<Box<RawValue>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_in_all: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
 impl Found {
-    /// What `wanted` is, of an answer.
+    /// What `wanted` is, of an answer to `queries` queries.
     ///
     /// # Errors
     /// When there were more groups, or more distinct values, than are held.
-    pub fn of(answer: Answer, wanted: &Wanted) -> Result<Self, LimitReached> {
+    pub fn of(answer: Answer, wanted: &Wanted, queries: usize) -> Result<Self, LimitReached> {
         Ok(match (answer, wanted) {
             (Answer::Rows(mut rows), Wanted::Rows(page)) => {
                 let (mut count, mut last) = (0, None);
@@ -86,6 +93,10 @@ impl Found {
                     *period,
                     *most,
                 )?))
+            }
+            (Answer::Common(found), Wanted::Shared(wanted)) => {
+                let found = found?;
+                Self::Shared(Box::new(Shared::new(wanted, found, queries)))
             }
             // The question says which it is.
             _ => Self::Rows(Box::new(Rows::new(Order::OldestFirst, 0, None)), None),
@@ -125,6 +136,9 @@ impl Found {
             (Self::Series(series), HuntForm::Json) => series.write_json(&mut text),
             (Self::Series(series), HuntForm::Csv) => series.write_csv(&mut text),
             (Self::Series(series), _) => series.write_table(&mut text, shown.zone, width),
+            (Self::Shared(shared), HuntForm::Json) => shared.write_json(&mut text),
+            (Self::Shared(shared), HuntForm::Csv) => shared.write_csv(&mut text),
+            (Self::Shared(shared), _) => shared.write_table(&mut text, shown.zone, width),
         }
         out.write_all(&text)
     }
@@ -139,8 +153,7 @@ impl Found {
         let text = String::from_utf8(text)?;
         let lines = text.lines().map(|line| RawValue::from_string(line.to_owned()));
         let lines: Vec<Box<RawValue>> = lines.collect::<Result<_, _>>()?;
-        let mut document =
-            Document { flows: None, groups: None, groups_in_all: None, series: None, next: None };
+        let mut document = Document::default();
         match self {
             Self::Rows(_, next) => {
                 document.flows = Some(lines);
@@ -152,6 +165,10 @@ impl Found {
                 document.groups_in_all = Some(largest.all);
             }
             Self::Series(_) => document.series = Some(lines),
+            Self::Shared(shared) => {
+                document.shared = Some(lines);
+                document.shared_in_all = Some(shared.all());
+            }
         }
         Ok(document)
     }

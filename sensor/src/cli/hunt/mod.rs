@@ -1,7 +1,7 @@
 //! `sensor hunt`: NQL over stored flows, and over files.
 //!
 //! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
-//! * `watch`: progress and Ctrl-C. `output`: where answers go. `found`: the answer and its forms (`rows`, `series`, `table`); `summary`: what it cost and lacks.
+//! * `watch`: progress and Ctrl-C. `output`: where answers go. `found`: the answer and its forms (`rows`, `series`, `shared`, `table`); `summary`: what it cost and lacks.
 //! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `pages`: all
 //!   flows, however many; `policy`: what policies would have reported of them; `export`: into files. `elsewhere`: questions to ClickHouse.
 
@@ -21,6 +21,7 @@ mod question;
 mod range;
 mod rows;
 mod series;
+mod shared;
 mod summary;
 pub mod table;
 pub mod watch;
@@ -62,7 +63,7 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
         file::refuse_sums(&asked.wanted)?;
     }
     let answered = asked.answer(args)?;
-    let found = Found::of(answered.answer, &asked.wanted)?;
+    let found = Found::of(answered.answer, &asked.wanted, 1 + args.sums.also.len())?;
     let next = found.next();
     deliver(found, form, &asked.shown(args), &args.output)?;
     let (account, fault) = (&answered.account, answered.fault.as_deref());
@@ -77,7 +78,7 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
 fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
     let Asking { asked, warnings: mut findings } = Asked::read(args, now)?;
     let answered = asked.answer(args)?;
-    let mut found = Found::of(answered.answer, &asked.wanted)?;
+    let mut found = Found::of(answered.answer, &asked.wanted, 1 + args.sums.also.len())?;
     let (account, fault) = (&answered.account, answered.fault.as_deref());
     findings.extend(summary::faults(account, fault));
     let failure = summary::failure(account, fault);

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use sensor_core::{
     flow::fields::Needs,
-    hunt::{Distinct, GroupBy, Grouping, MOST_FIELDS, Metric, Page, Question, Said},
+    hunt::{
+        Common, Distinct, GroupBy, Grouping, MOST_FIELDS, MOST_QUERIES, Metric, Page, Question,
+        Said,
+    },
     nql::typed::Typed,
 };
 
 use super::{
     args::{HuntArgs, SumArgs},
     range::Range,
+    shared::SharedWanted,
 };
 use crate::cli::{exit::Failure, names, shown::each_once};
 
@@ -22,6 +26,10 @@ const MOST_VALUES: usize = 4_000_000;
 const LINES: usize = 8;
 /// Rows of groups where nobody says how many.
 const TOP: usize = 10;
+/// Shared values where nobody says how many.
+const SHARED: usize = 1000;
+/// Fields that flows of several queries have in common, at most.
+const SHARED_FIELDS: usize = 5;
 /// Periods of a series, at most.
 const MOST_PERIODS: u64 = 100_000;
 
@@ -45,6 +53,8 @@ pub enum Wanted {
         /// Lines, at most.
         most: usize,
     },
+    /// What flows of several queries have in common.
+    Shared(SharedWanted),
 }
 
 /// The largest groups.
@@ -68,7 +78,7 @@ impl Wanted {
     /// # Errors
     /// Flags that exclude each other, or ask for too much.
     pub fn of(args: &HuntArgs, range: &Range) -> anyhow::Result<Self> {
-        let SumArgs { top, by, metric, every, distinct } = &args.sums;
+        let SumArgs { top, by, metric, every, distinct, also } = &args.sums;
         each_once("--by", by, |by| by.subject.name())?;
         each_once("--distinct", distinct, |of| of.subject.name())?;
         each_once("--fields", &args.rows.fields, |field| field.name.to_owned())?;
@@ -78,7 +88,7 @@ impl Wanted {
                 return Err(Failure::usage(fault).into());
             }
         }
-        let sums = top.is_some() || every.is_some() || !distinct.is_empty();
+        let sums = top.is_some() || every.is_some() || !distinct.is_empty() || !also.is_empty();
         if !sums {
             return Self::rows(args, range);
         }
@@ -100,6 +110,22 @@ impl Wanted {
             metrics.push(*metric);
         }
         let (by, metric, distinct) = (by.clone(), *metric, distinct.clone());
+        if !also.is_empty() {
+            if also.len() >= MOST_QUERIES {
+                let fault = format!("{} queries; {MOST_QUERIES} at most", also.len() + 1);
+                return Err(Failure::usage(fault).into());
+            }
+            if by.len() > SHARED_FIELDS {
+                let fault = format!(
+                    "--by names {} fields; flows of several queries have {SHARED_FIELDS} in common at most",
+                    by.len()
+                );
+                return Err(Failure::usage(fault).into());
+            }
+            let period = every.map(|every| period(every, range)).transpose()?;
+            let most = top.unwrap_or(SHARED);
+            return Ok(Self::Shared(SharedWanted { by, metrics, metric, period, most }));
+        }
         if let Some(every) = every {
             if !distinct.is_empty() {
                 let fault = "--distinct and --every exclude each other: distinct values of one period are not those of another";
@@ -139,8 +165,8 @@ impl Wanted {
         Ok(Self::Rows(Page { order, most: rows.limit, after, needs, count_all: false }))
     }
 
-    /// The question.
-    pub fn question(&self, query: Typed, range: &Range) -> Question {
+    /// The question. `others`: the queries beside it.
+    pub fn question(&self, query: Typed, others: Vec<Typed>, range: &Range) -> Question {
         let grouping = |by: &Vec<GroupBy>, metrics: &Vec<Metric>, period| Grouping {
             by: by.clone(),
             period,
@@ -155,6 +181,17 @@ impl Wanted {
             }
             Self::Series { by, metrics, period, .. } => {
                 Said::Groups(grouping(by, metrics, Some(*period)), Distinct::default())
+            }
+            Self::Shared(SharedWanted { by, metrics, period, .. }) => {
+                let said = Said::Common(Common {
+                    queries: std::iter::once(query).chain(others).collect(),
+                    by: by.clone(),
+                    period: *period,
+                    metrics: metrics.clone(),
+                    most_groups: MOST_GROUPS,
+                });
+                let query = Typed::Constant(true);
+                return Question { query, from: range.from, to: range.to, said };
             }
         };
         Question { query, from: range.from, to: range.to, said }

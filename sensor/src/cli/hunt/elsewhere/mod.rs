@@ -196,7 +196,7 @@ impl Asked {
                 Found::Top(Box::new(Largest::given(top, groups, total, all)))
             }
             // The statements are of what is wanted.
-            Wanted::Rows(_) => Found::Lines(Box::default()),
+            Wanted::Rows(_) | Wanted::Shared(_) => Found::Lines(Box::default()),
         })
     }
 

@@ -17,6 +17,7 @@ use crate::cli::hunt::{
     args::HuntForm,
     question::{MOST_GROUPS, Top, Wanted},
     range::Range,
+    shared::SharedWanted,
 };
 
 /// The statements, and how their answers are read.
@@ -92,6 +93,12 @@ impl Statements {
             }
             Wanted::Series { by, metrics, period, .. } => {
                 let grouping = grouping(by, metrics, Some(*period));
+                let groups = about.groups(&grouping, GroupOrder::Values)?;
+                Self::Groups { groups, grouping, of: None }
+            }
+            // --on and --also exclude each other.
+            Wanted::Shared(SharedWanted { by, metrics, period, .. }) => {
+                let grouping = grouping(by, metrics, *period);
                 let groups = about.groups(&grouping, GroupOrder::Values)?;
                 Self::Groups { groups, grouping, of: None }
             }
