@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::{
     content::{CloudArgs, Content},
@@ -273,29 +273,6 @@ pub struct CheckArgs {
     /// For people or programs.
     #[command(flatten)]
     pub json: JsonArgs,
-}
-
-/// Arguments of `hits`.
-#[derive(Args, Debug)]
-pub struct HitsArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: HitsCommand,
-}
-
-/// The verbs of `hits`.
-#[derive(Subcommand, Debug)]
-pub enum HitsCommand {
-    /// Send a test event to every output, ignoring its filter, and report the result
-    Test(HitsTestArgs),
-}
-
-/// Arguments of `hits test`.
-#[derive(Args, Debug)]
-pub struct HitsTestArgs {
-    /// Configuration file (TOML)
-    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
-    pub config: PathBuf,
 }
 
 impl RunArgs {

@@ -36,7 +36,7 @@ pub mod unpin;
 pub mod when;
 
 use self::{
-    args::{CheckArgs, FieldsArgs, HitsArgs, ReplayArgs, RunArgs},
+    args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     completions::CompletionsArgs,
     control::{ReloadArgs, StatusArgs, TapArgs},
     decode::DecodeArgs,
@@ -123,7 +123,7 @@ pub enum Command {
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
     /// Test the outputs for policy hits
-    Hits(HitsArgs),
+    Hits(hits::HitsArgs),
     /// Validate, explain or run a query
     Nql(NqlArgs),
     /// Validate, test, list and explain policies

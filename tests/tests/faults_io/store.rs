@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -286,5 +287,25 @@ fn hits_are_stored_and_name_their_flows() -> Result<()> {
         ports.insert(port);
     }
     ensure!(ports == (0..10).collect(), "{ports:?}");
+    // Whoever is told of a hit finds it, and its flows.
+    let asked = |arguments: &[&str]| -> Result<(Option<i32>, Value)> {
+        let mut command = Command::new(binary()?);
+        let output = command.args(arguments).arg("--json").arg("--store").arg(&path).output()?;
+        Ok((output.status.code(), serde_json::from_slice(&output.stdout)?))
+    };
+    let (_, listed) = asked(&["hits", "list", "srcports == 7 && algorithm == low"])?;
+    ensure!(listed["matched"] == 1, "{listed:#}");
+    let id = listed["hits"][0]["id"].as_str().context("an id")?;
+    let (_, flows) = asked(&["hunt", "--hit", id, "--fields", "srcport,dstport"])?;
+    let one = serde_json::json!([{ "srcport": 7, "dstport": 53 }]);
+    ensure!(flows["flows"] == one, "{flows:#}");
+    let (_, none) = asked(&["hunt", "srcport == 8", "--hit", id])?;
+    ensure!(none["flows"] == serde_json::json!([]), "{none:#}");
+    let (_, all) = asked(&["hits", "list", "--limit", "3", "--newest"])?;
+    let last = all["hits"].as_array().and_then(|hits| hits.last()).context("hits")?;
+    ensure!(all["matched"] == 10 && last["tracked"]["srcport"] == 9, "{all:#}");
+    for wrong in [&["hits", "list", "srcip == 10.0.0.1"][..], &["hunt", "--hit", "none"]] {
+        ensure!(asked(wrong)?.0 == Some(64), "{wrong:?}");
+    }
     Ok(())
 }

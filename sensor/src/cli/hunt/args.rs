@@ -32,6 +32,7 @@ Examples:
   sensor hunt 'srcip == 10.0.0.0/8' --from yesterday --fields end,srcip,dstip,octets --format csv
   sensor hunt 'dstport == 53' --format parquet -o dns.parquet
   sensor hunt --policy scan_vertical --last 30d      what a policy would have reported
+  sensor hunt --hit 5f0c6d1e00a8b3c2-0 --store /var/lib/sensor/store    the flows of a hit
   sensor hunt 'dstport == 23' --file day.pcap.gz    the same language over other files
   sensor hunt 'dstport == 23' --on clickhouse://db.example/security --last 1h    and over a table of ClickHouse
 
@@ -72,6 +73,11 @@ pub struct HuntArgs {
     #[arg(long, help_heading = "Policies", value_name = "NAME|FILE", action = ArgAction::Append,
           conflicts_with_all = ["top", "every", "distinct", "also", "fields", "limit", "order", "after", "explain", "output"])]
     pub policy: Vec<String>,
+
+    /// Only flows of this stored hit: those that fulfil the query of its policy, have its tracked values, and were received in its time. An id of
+    /// `sensor hits list`, or an incident
+    #[arg(long, help_heading = "Policies", value_name = "ID", conflicts_with_all = ["file", "on", "policy", "also"])]
+    pub hit: Option<String>,
 
     /// Labels and other context of addresses: as stored with each flow (then), or looked up in the files of --config (now)
     /// [default: then; of --file, now: without --config, by the built-in networks]

@@ -1,6 +1,7 @@
 //! A question with all that is needed to answer it: where the flows are, what is known of addresses, how many threads.
 
 use std::{
+    borrow::Cow,
     num::NonZero,
     ops::ControlFlow,
     path::PathBuf,
@@ -25,6 +26,7 @@ use sensor_store::{
 
 use super::{
     args::{HuntArgs, LabelsArg},
+    hit::StoredHit,
     question::Wanted,
     range::Range,
     rows::Shown,
@@ -89,11 +91,21 @@ impl Asked {
     /// # Errors
     /// Whatever is wrong with them, the configuration or the store.
     pub fn read(args: &HuntArgs, now: u64) -> anyhow::Result<Asking> {
-        let range = Range::of(&args.range, now)?;
+        let mut range = Range::of(&args.range, now)?;
         let overrides = Overrides { lists: args.list.clone(), ..Overrides::default() };
         let config = config::load(args.source.config.as_deref(), &overrides)?;
         let lists = config.lists.read()?;
-        let (filter, mut warnings) = nql::judged(&args.query, &lists)?;
+        let query = match &args.hit {
+            None => Cow::Borrowed(args.query.as_str()),
+            Some(id) => {
+                // Faults of what was typed are shown by themselves.
+                nql::judged(&args.query, &lists)?;
+                let hit = StoredHit::find(&folder(args.source.store.as_ref(), &config)?, id)?;
+                range = range.within(hit.stored.flows.from, hit.stored.flows.to)?;
+                Cow::Owned(hit.query(&args.query))
+            }
+        };
+        let (filter, mut warnings) = nql::judged(&query, &lists)?;
         let mut others = Vec::with_capacity(args.sums.also.len());
         for also in &args.sums.also {
             let (filter, more) = nql::judged(also, &lists)?;

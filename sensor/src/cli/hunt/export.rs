@@ -107,6 +107,7 @@ impl ExportArgs {
             sums: SumArgs::default(),
             output: OutputArgs::default(),
             policy: Vec::new(),
+            hit: None,
             labels: None,
             explain: false,
             threads: self.threads,

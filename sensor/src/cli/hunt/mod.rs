@@ -1,6 +1,6 @@
 //! `sensor hunt`: NQL over stored flows, and over files.
 //!
-//! * `args`: the flags; `range`, `question`: what they ask; `ask`: with all that is needed to answer.
+//! * `args`: the flags; `range`, `question`, `hit`: what they ask; `ask`: with all that is needed to answer.
 //! * `watch`: progress and Ctrl-C. `output`: where answers go. `found`: the answer and its forms (`rows`, `series`, `shared`, `table`); `summary`: what it cost and lacks.
 //! * `explain`: how it would be answered. `page`: where the next page begins. `file`: answers in files. `pages`: all
 //!   flows, however many; `policy`: what policies would have reported of them; `export`: into files. `elsewhere`: questions to ClickHouse.
@@ -13,12 +13,13 @@ pub mod export;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "edge: the file of -o")]
 mod file;
 mod found;
+pub mod hit;
 mod output;
 mod page;
 mod pages;
 mod policy;
 mod question;
-mod range;
+pub mod range;
 mod rows;
 mod series;
 mod shared;

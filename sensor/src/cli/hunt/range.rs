@@ -64,6 +64,23 @@ impl Range {
         Ok(range)
     }
 
+    /// What is also between `from` and `to`.
+    ///
+    /// # Errors
+    /// There is nothing.
+    pub fn within(self, from: u64, to: u64) -> anyhow::Result<Self> {
+        let both = Self { from: self.from.max(from), to: self.to.min(to), ..self };
+        if both.from >= both.to {
+            let own = Self { from, to, ..self };
+            let fault = format!(
+                "the flows of this hit were received from {}: no time of the range",
+                own.shown()
+            );
+            return Err(Failure::usage(fault).into());
+        }
+        Ok(both)
+    }
+
     /// For people: `2026-11-30 00:00:00 to 2026-12-01 00:00:00 UTC`.
     pub fn shown(&self) -> String {
         let Self { from, to, zone } = self;

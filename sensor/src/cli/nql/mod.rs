@@ -8,7 +8,7 @@ mod query;
 
 pub use args::{NqlArgs, NqlCommand};
 pub use filter::Known;
-pub use query::{dns_filter, filters, judged};
+pub use query::{dns_filter, filters, judged, judged_with};
 
 /// Does what was asked.
 pub fn nql(arguments: &NqlArgs) -> anyhow::Result<()> {

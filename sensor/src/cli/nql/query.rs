@@ -59,7 +59,11 @@ fn compile_with(query: &str, options: &Options<'_>) -> anyhow::Result<Filter> {
     Ok(filter)
 }
 
-fn judged_with(query: &str, options: &Options<'_>) -> anyhow::Result<(Filter, Findings)> {
+/// The same by other options.
+///
+/// # Errors
+/// All faults of the query, to end with exit code 64.
+pub fn judged_with(query: &str, options: &Options<'_>) -> anyhow::Result<(Filter, Findings)> {
     match Filter::compile(query, options) {
         Ok(filter) => {
             let warnings = located(query, &filter.warnings);

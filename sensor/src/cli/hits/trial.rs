@@ -1,10 +1,10 @@
 //! `sensor hits test`: sends one made event to every output of a configuration, and says what came of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::bail;
+use clap::{Args, ValueHint};
 
-use super::args::{HitsArgs, HitsCommand, HitsTestArgs};
 use crate::{
     agent::config::{self, overrides::Overrides},
     clock,
@@ -12,17 +12,19 @@ use crate::{
     stdio,
 };
 
+/// Arguments of `hits test`.
+#[derive(Args, Debug)]
+pub struct HitsTestArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "F", value_hint = ValueHint::FilePath)]
+    pub config: PathBuf,
+}
+
 /// How long the outputs may take.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Does what the verb says.
-pub fn hits(arguments: &HitsArgs) -> anyhow::Result<()> {
-    match &arguments.command {
-        HitsCommand::Test(arguments) => test(arguments),
-    }
-}
-
-fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
+/// Sends it.
+pub fn test(arguments: &HitsTestArgs) -> anyhow::Result<()> {
     let config = config::load(Some(&arguments.config), &Overrides::default())?;
     let mut outputs = config.hits.outputs;
     if outputs.is_empty() {
