@@ -1,7 +1,8 @@
 //! Questions about a day of flows: CPU time per record, wall time and memory, beside DuckDB and ClickHouse on the same files. Each
 //! answer has to be the same.
 //!
-//! `SENSOR_BENCH_RECORDS` says how many records the day has, `SENSOR_BENCH_FOLDER` where they stay for the next time.
+//! `SENSOR_BENCH_RECORDS` says how many records the day has, `SENSOR_BENCH_FOLDER` where they stay for the next time,
+//! `SENSOR_BENCH_QUESTION` what the name of a question must contain to be asked.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::{
@@ -266,7 +267,10 @@ fn questions(folder: &Path) -> Result<Vec<Asked>> {
 
 fn measure(folder: &Path) -> Result<()> {
     let records: f64 = std::fs::read_to_string(folder.join("made"))?.parse()?;
-    let asked = questions(folder)?;
+    let mut asked = questions(folder)?;
+    if let Ok(part) = std::env::var("SENSOR_BENCH_QUESTION") {
+        asked.retain(|asked| asked.name.contains(&part));
+    }
     // What was asked so far is no part of the measurement.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
     let mut own = Vec::new();

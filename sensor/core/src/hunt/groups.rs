@@ -195,21 +195,31 @@ impl Groups {
 
     /// Adds the groups of others, which have the same grouping.
     pub fn merge(&mut self, others: &Self) {
-        let mut key = Vec::new();
-        let mut numbers = Vec::new();
-        for record in others.table.records() {
-            let (their_key, their_sums) = record.split_at(others.table.key);
-            key.clear();
-            self.keys.adopt(&others.keys, their_key, &mut key);
-            let (hash, sums) = (self.table.hash(&key), others.summed.read(their_sums));
-            let found = self.table.find_or_insert(&key, hash, self.most_groups);
-            match found {
-                Some((number, _)) => {
-                    self.summed.add_sums(&mut self.table.record_mut(number)[key.len()..], &sums);
-                }
-                None => self.others.add(&sums),
+        let (mut keys, mut hashes, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
+        let theirs: Vec<u32> = others.table.numbers().collect();
+        let width = self.table.key;
+        for block in theirs.chunks(BLOCK) {
+            keys.clear();
+            hashes.clear();
+            for number in block {
+                let their_key = &others.table.record(*number)[..width];
+                self.keys.adopt(&others.keys, their_key, &mut keys);
+                hashes.push(self.table.hash(&keys[keys.len() - width..]));
             }
-            numbers.push(found.map(|(number, _)| number));
+            hashes.iter().for_each(|hash| self.table.prefetch_slot(*hash));
+            hashes.iter().for_each(|hash| self.table.prefetch_record(*hash));
+            for ((key, hash), number) in keys.chunks_exact(width).zip(&hashes).zip(block) {
+                let sums = others.summed.read(&others.table.record(*number)[width..]);
+                let found = self.table.find_or_insert(key, *hash, self.most_groups);
+                match found {
+                    Some((number, _)) => {
+                        let record = self.table.record_mut(number);
+                        self.summed.add_sums(&mut record[width..], &sums);
+                    }
+                    None => self.others.add(&sums),
+                }
+                numbers.push(found.map(|(number, _)| number));
+            }
         }
         self.others.add(&others.others);
         for (own, theirs) in self.distinct.iter_mut().zip(&others.distinct) {

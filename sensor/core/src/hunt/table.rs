@@ -1,19 +1,52 @@
 //! A hash table of fixed records, each a few words: millions of groups in two allocations.
+//!
+//! What it costs are misses of the cache, so records that fit into a line of it lie in one.
+#![expect(unsafe_code, reason = "lines as words")]
 
-use std::hash::{BuildHasher as _, Hasher as _};
+use std::hash::BuildHasher as _;
 
 use hashbrown::DefaultHashBuilder;
 
 use crate::flow::prefetch::{prefetch, prefetch_ends};
 
+/// Words of a line of the cache.
+const LINE: usize = 8;
+
+/// A line of the cache.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u64; LINE]);
+
+/// Records that are allocated together: nothing moves when there are more, and next to nothing is allocated ahead.
+const CHUNK: usize = 1024;
+
+/// Lines as words.
+#[inline(always)]
+fn words(lines: &[Line]) -> &[u64] {
+    // SAFETY: a line is so many words and nothing else.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LINE) }
+}
+
+/// The same, to be changed.
+#[inline(always)]
+fn words_mut(lines: &mut [Line]) -> &mut [u64] {
+    // SAFETY: as above; they are borrowed as the lines are.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
+}
+
 /// Records of words, found by the first of them.
 pub(super) struct Table {
-    hasher: DefaultHashBuilder,
+    /// Nobody knows them who could choose keys that have one hash.
+    seeds: [u64; 2],
     /// Words of a key.
     pub(super) key: usize,
     /// Words of a record.
+    width: usize,
+    /// Words from one to the next: a whole line, where more than half of one is taken.
     stride: usize,
-    records: Vec<u64>,
+    /// [`CHUNK`] of them each.
+    chunks: Vec<Box<[Line]>>,
+    count: usize,
     /// Upper half: the hash; lower half: the number of the record, from 1. 0 is free.
     slots: Vec<u64>,
 }
@@ -25,13 +58,17 @@ pub(super) fn is_same(left: &[u64], right: &[u64]) -> bool {
 }
 
 impl Table {
-    pub(super) fn new(key: usize, stride: usize) -> Self {
-        let hasher = DefaultHashBuilder::default();
-        Self { hasher, key, stride, records: Vec::new(), slots: vec![0; 1024] }
+    pub(super) fn new(key: usize, width: usize) -> Self {
+        let stride = if (LINE / 2 + 1..=LINE).contains(&width) { LINE } else { width };
+        let seeds = DefaultHashBuilder::default();
+        // The second is multiplied by.
+        let seeds = [seeds.hash_one(1_u8), seeds.hash_one(2_u8) | 1];
+        let (chunks, slots) = (Vec::new(), vec![0; 1024]);
+        Self { seeds, key, width, stride, chunks, count: 0, slots }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.records.len() / self.stride
+        self.count
     }
 
     /// The numbers of all records.
@@ -39,29 +76,39 @@ impl Table {
         0..self.len() as u32
     }
 
+    /// The chunk of a record, and its first word there.
+    #[inline(always)]
+    fn place(&self, number: usize) -> (usize, usize) {
+        (number / CHUNK, number % CHUNK * self.stride)
+    }
+
     /// A record.
     #[inline(always)]
     pub(super) fn record(&self, number: u32) -> &[u64] {
-        let first = number as usize * self.stride;
-        &self.records[first..first + self.stride]
+        let (chunk, first) = self.place(number as usize);
+        &words(&self.chunks[chunk])[first..first + self.width]
     }
 
     /// A record, to be changed.
     #[inline(always)]
     pub(super) fn record_mut(&mut self, number: u32) -> &mut [u64] {
-        let first = number as usize * self.stride;
-        &mut self.records[first..first + self.stride]
+        let (chunk, first) = self.place(number as usize);
+        &mut words_mut(&mut self.chunks[chunk])[first..first + self.width]
     }
 
     pub(super) fn records(&self) -> impl Iterator<Item = &[u64]> {
-        self.records.chunks_exact(self.stride)
+        self.numbers().map(|number| self.record(number))
     }
 
     #[inline(always)]
     pub(super) fn hash(&self, key: &[u64]) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        key.iter().for_each(|word| hasher.write_u64(*word));
-        (hasher.finish() >> 32) as u32
+        // A multiplication a word: hashers that take any octets take several times as long.
+        let [mut hash, by] = self.seeds;
+        for word in key {
+            let product = u128::from(hash ^ word) * u128::from(by);
+            hash = product as u64 ^ (product >> 64) as u64;
+        }
+        (hash >> 32) as u32
     }
 
     #[inline(always)]
@@ -79,8 +126,7 @@ impl Table {
     pub(super) fn prefetch_record(&self, hash: u32) {
         let number = self.slots[self.slot(hash)] as u32 as usize;
         if number != 0 {
-            let first = (number - 1) * self.stride;
-            prefetch_ends(&self.records[first..first + self.stride]);
+            prefetch_ends(self.record(number as u32 - 1));
         }
     }
 
@@ -115,9 +161,9 @@ impl Table {
                 return self.insert(key, hash, slot, most).map(|number| (number, true));
             }
             if (entry >> 32) as u32 == hash {
-                let first = (entry as u32 as usize - 1) * self.stride;
-                if is_same(&self.records[first..first + self.key], key) {
-                    return Some((entry as u32 - 1, false));
+                let number = entry as u32 - 1;
+                if is_same(&self.record(number)[..self.key], key) {
+                    return Some((number, false));
                 }
             }
             slot = (slot + 1) & mask;
@@ -136,9 +182,12 @@ impl Table {
             slot = self.free_slot(hash);
         }
         self.slots[slot] = u64::from(hash) << 32 | (number as u64 + 1);
-        let first = self.records.len();
-        self.records.extend_from_slice(key);
-        self.records.resize(first + self.stride, 0);
+        if number % CHUNK == 0 {
+            let lines = (CHUNK * self.stride).div_ceil(LINE);
+            self.chunks.push(vec![Line([0; LINE]); lines].into());
+        }
+        self.count += 1;
+        self.record_mut(number as u32)[..key.len()].copy_from_slice(key);
         Some(number as u32)
     }
 
