@@ -51,6 +51,7 @@ if asked['engine'] == 'duckdb':
     own = duckdb.connect()
     own.execute(f"SET threads = {asked['threads']}")
     own.execute("SET TimeZone = 'UTC'")
+    own.execute("SET enable_progress_bar = false")
     source = f"read_parquet('{files}')"
     ask = lambda sql: own.execute(sql).fetchall()
 else:

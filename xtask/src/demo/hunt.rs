@@ -49,9 +49,9 @@ const QUESTIONS: [Question; 5] = [
         finds: &["02:00"],
     },
     Question {
-        why: "Who sent most to one address outside, yesterday?",
+        why: "Who sent most to one address outside, yesterday? Small flows aside.",
         arguments: &[
-            "srcinternal == true && dstinternal == false",
+            "srcinternal == true && dstinternal == false && octets > 100000",
             "--from",
             "yesterday",
             "--top",
