@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use parquet::file::metadata::ParquetMetaDataReader;
 use sensor_core::{
     flow::{
         batch::{Addresses, FlowBatch},
@@ -16,6 +18,7 @@ use sensor_core::{
 };
 use sensor_store::{
     archive::Stored,
+    layout::Item,
     names::SegmentName,
     segment::{merge::Merged, reader::Segment, writer::write},
 };
@@ -163,6 +166,45 @@ fn a_pipe_with_the_name_of_a_journal_or_a_file_holds_up_nobody() {
     let stored = Stored::open(folder.path()).expect("a store");
     let (numbers, account) = ask(&stored, &all_rows(everything()), 1);
     assert_eq!((numbers.len(), account.partial), (100, None));
+}
+
+#[test]
+fn a_filter_that_contradicts_itself_hides_no_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = |number: u32| 0x0a00_0000 + number * 7919;
+    let mut batch = flow(1, NOW, NOW + 5, 1);
+    (2..=600).for_each(|number| push(&mut batch, 1, NOW, NOW + 5, number));
+    let Addresses::V4 { source, .. } = &mut batch.addresses else { unreachable!() };
+    source.iter_mut().zip(0..).for_each(|(own, number)| *own = address(number));
+    store(folder.path(), &[(batch, NOW)], &[Cut::Sealed]);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let path = folder.path().join(&stored.files()[0].name);
+    let whole = std::fs::read(&path).expect("a file");
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(whole.clone()));
+    let metadata = metadata.expect("metadata");
+    let columns = metadata.row_group(0).columns().iter();
+    let own = columns.map(|own| (own.column_path().string(), own.bloom_filter_offset()));
+    let begin = own.filter_map(|(name, at)| at.filter(|_| name == "srcip")).next();
+    let begin = begin.expect("a filter") as usize;
+    let header = (begin..).find(|at| whole[*at..].starts_with(&[0; 3])).expect("its end") + 3;
+    // A member that nobody knows, so that the header ends two octets later and the blocks begin there; an end too early; another length.
+    let hostile: [(usize, &[u8]); 3] =
+        [(header - 1, &[0x13, 7, 0]), (begin, &[0]), (begin + 1, &[2])];
+    for (at, octets) in hostile {
+        let mut file = whole.clone();
+        file[at..at + octets.len()].copy_from_slice(octets);
+        std::fs::write(&path, file).expect("a file");
+        for number in (0..600).step_by(37) {
+            let address = std::net::Ipv4Addr::from(address(number));
+            let asked = all_rows(query(&format!("srcip == {address}")));
+            assert_eq!(ask(&stored, &asked, 1).0, [u64::from(number) + 1], "{at}: {address}");
+        }
+        // Whoever looks for damage is told.
+        let segment = Segment::open(&path).expect("a file");
+        let fault = segment.filter(0, Item::Source).expect_err("a fault");
+        let text = format!("{fault}: {}", std::error::Error::source(&fault).expect("a cause"));
+        assert!(text.contains("srcip") && text.contains("a Bloom filter"), "{text}");
+    }
 }
 
 #[test]
