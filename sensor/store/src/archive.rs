@@ -18,6 +18,7 @@ use crate::{
     cells::Groups as _,
     documents::tables::Tables,
     error::Error,
+    gaps::Gap,
     journal::{reader::Journal, scan::FrameScan},
     layout::Item,
     library::Library,
@@ -41,6 +42,8 @@ enum Holding {
     Journal(Arc<Journal>),
     /// A file that is not where its name says: its records may be in another.
     Misplaced(PathBuf),
+    /// What no file has.
+    Missing(Gap),
     /// What stands behind the damage of a journal.
     Damaged(PathBuf, String),
     /// A file by itself.
@@ -82,6 +85,12 @@ impl Stored {
                 files.push(File { name, rows: 0, received: (0, u64::MAX) });
                 holdings.push(Holding::Damaged(path, what));
             }
+        }
+        for gap in found.gaps {
+            let name = format!("records {} to {}", gap.first, gap.last);
+            let received = (gap.from, gap.to.unwrap_or(u64::MAX));
+            files.push(File { name, rows: 0, received });
+            holdings.push(Holding::Missing(gap));
         }
         for path in library.misplaced()? {
             let name = path.display().to_string();
@@ -153,6 +162,7 @@ impl Archive for Stored {
         match &self.holdings[file] {
             Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
             Holding::Misplaced(path) => Err(unreadable(Error::Misplaced { path: path.clone() })),
+            Holding::Missing(gap) => Err(unreadable(Error::Missing { gap: *gap })),
             Holding::Damaged(path, what) => {
                 let (path, what) = (path.clone(), what.clone());
                 Err(unreadable(Error::Journal { path, what }))

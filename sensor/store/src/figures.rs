@@ -1,6 +1,6 @@
 //! What a store holds and what was done to it, for whoever watches it. No I/O.
 
-use crate::{names::SegmentName, work::Work};
+use crate::{gaps::Gap, names::SegmentName, work::Work};
 
 /// Counters of files since the store was opened, and what the sealed ones are; gauges, the latter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Figures {
     pub octets: u64,
     /// When the oldest of their records was received, milliseconds since the epoch; none without files.
     pub oldest: Option<u64>,
+    /// Records that are missing between others.
+    pub missing: u64,
 }
 
 impl Figures {
@@ -33,12 +35,13 @@ impl Figures {
         self.damaged += work.damaged as u64;
     }
 
-    /// The same with these files, each with its octets.
-    pub(crate) fn holding(self, segments: &[(SegmentName, u64)]) -> Self {
+    /// The same with these files, each with its octets, and what is missing between them.
+    pub(crate) fn holding(self, segments: &[(SegmentName, u64)], gaps: &[Gap]) -> Self {
         Self {
             files: segments.len() as u64,
             octets: segments.iter().map(|(_, octets)| octets).sum(),
             oldest: segments.iter().map(|(name, _)| name.from).min(),
+            missing: gaps.iter().map(Gap::records).sum(),
             ..self
         }
     }

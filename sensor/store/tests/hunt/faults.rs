@@ -146,8 +146,11 @@ fn a_file_in_a_wrong_place_is_named_and_endangers_none_in_its_own() {
         let (numbers, account) = ask(&stored, &all_rows(everything()), 2);
         assert_eq!(numbers.len(), found);
         assert_eq!(account.partial, Some(Partial::Faults));
-        let fault = &account.faults[0];
-        assert!(fault.contains("2020-01-01/07") && fault.contains("its name says"), "{fault}");
+        // Where the copy is all there is, its records are missing in their place.
+        assert_eq!(account.faults_in_all, 1 + u64::from(!is_copy), "{:?}", account.faults);
+        let named =
+            |fault: &String| fault.contains("2020-01-01/07") && fault.contains("its name says");
+        assert!(account.faults.iter().any(named), "{:?}", account.faults);
     }
 }
 
@@ -204,6 +207,42 @@ fn a_filter_that_contradicts_itself_hides_no_record() {
         let fault = segment.filter(0, Item::Source).expect_err("a fault");
         let text = format!("{fault}: {}", std::error::Error::source(&fault).expect("a cause"));
         assert!(text.contains("srcip") && text.contains("a Bloom filter"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_deleted_from_the_middle_is_missed_and_from_the_front_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 5, 50, Cut::Goes);
+    let names: Vec<String> = Stored::open(folder.path())
+        .expect("a store")
+        .files()
+        .iter()
+        .map(|own| own.name.clone())
+        .collect();
+    std::fs::remove_file(folder.path().join(&names[0])).expect("a file");
+    let asked = |from, to| {
+        let stored = Stored::open(folder.path()).expect("a store");
+        let question = Question { from, to, ..all_rows(everything()) };
+        ask(&stored, &question, 2)
+    };
+    let (found, account) = asked(0, u64::MAX);
+    assert_eq!((found.len(), account.partial), (200, None));
+    std::fs::remove_file(folder.path().join(&names[2])).expect("a file");
+    let (found, account) = asked(0, u64::MAX);
+    assert_eq!((found.len(), account.partial), (150, Some(Partial::Faults)));
+    let [fault] = &account.faults[..] else { panic!("{:?}", account.faults) };
+    assert!(
+        fault.starts_with("50 records are missing (101 to 150), received between 2026-11-30"),
+        "{fault}"
+    );
+    // Its records came 2 s behind the first, and those beside it a second before and after them: who asks of another time misses nothing.
+    for (from, to, partial) in [
+        (0, NOW + 1000, None),
+        (NOW + 3001, u64::MAX, None),
+        (NOW + 1500, NOW + 1600, Some(Partial::Faults)),
+    ] {
+        assert_eq!(asked(from, to).1.partial, partial, "{from} to {to}");
     }
 }
 

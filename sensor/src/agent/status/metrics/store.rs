@@ -91,6 +91,12 @@ pub(super) const ROWS: &[Metric] = &[
         |view, family| age(view, family, |store| store.oldest),
     )
     .seconds(),
+    gauge(
+        "sensor_store_missing_records",
+        &[],
+        "Flow records that are missing between others: the file that had them was deleted or put aside as damaged.",
+        |view, family| of(view, family, |store| store.missing),
+    ),
     gauge("sensor_store_journals", &[], "Journals with records.", |view, family| {
         of(view, family, |store| store.journals);
     }),
