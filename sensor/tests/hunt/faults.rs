@@ -166,4 +166,11 @@ fn times_are_those_of_a_zone_where_that_is_asked_for() {
     assert_eq!(gap.code, Some(64), "{}", gap.stderr);
     assert!(gap.stderr.contains("a time that no clock of this zone shows"), "{}", gap.stderr);
     local(&["--from", "2026-10-25 02:30", "--limit", "1"]).well();
+    // A zone that is not known is not another one.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+    let store = made.path.to_str().expect("a name");
+    command.args(["hunt", "--store", store, "--local", "--limit", "1"]).env("TZ", "Mars/Olympus");
+    let unknown: Outcome = command.output().expect("the program runs").into();
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(64), ""), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("TZ is \"Mars/Olympus\""), "{}", unknown.stderr);
 }
