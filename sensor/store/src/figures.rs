@@ -26,6 +26,19 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Those of a store that was opened anew, with what was done `earlier`.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        Self {
+            sealed: earlier.sealed + self.sealed,
+            compacted: earlier.compacted + self.compacted,
+            expired: earlier.expired + self.expired,
+            expired_octets: earlier.expired_octets + self.expired_octets,
+            damaged: earlier.damaged + self.damaged,
+            ..self
+        }
+    }
+
     /// The same once the keeper has worked.
     pub(crate) fn add(&mut self, work: &Work) {
         self.sealed += work.sealed as u64;

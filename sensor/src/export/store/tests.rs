@@ -220,6 +220,25 @@ fn a_reload_opens_the_folder_anew_and_loses_nothing() {
     offer(26);
     set.settle(swapped, Duration::from_secs(60), start).expect("opened anew");
     offer(51);
+    // What was counted before goes on, and so does what comes now.
+    until("stored", || set.store().is_some_and(|(report, _)| report.statement.stored == 75));
+    let (report, not_sent) = set.store().expect("a store");
+    assert!(report.statement.is_balanced(), "{report:?}");
+    assert_eq!((report.statement.carried, not_sent.flows), (0, 0));
+    // Another folder is another store.
+    let other = tempfile::tempdir().expect("a folder");
+    let wanted = Wanted(options(other.path(), 50));
+    let prepared = set.prepare(vec![wanted.clone()], start).expect("ready");
+    let swapped = set.swap(prepared);
+    set.settle(swapped, Duration::from_secs(60), start).expect("opened");
+    assert_eq!(set.store().map(|(report, _)| report.statement.stored), Some(0));
+    // And one that comes back has its account again.
+    let prepared = set.prepare(vec![Wanted(options(folder.path(), 100))], start).expect("ready");
+    let swapped = set.swap(prepared);
+    set.settle(swapped, Duration::from_secs(60), start).expect("opened");
+    let (report, _) = set.store().expect("a store");
+    assert!(report.statement.is_balanced(), "{report:?}");
+    assert_eq!(report.statement.stored, 75);
     set.stop(Duration::from_secs(60));
     set.end(false);
     assert_eq!(found(folder.path()), (1..=75).collect::<Vec<_>>());

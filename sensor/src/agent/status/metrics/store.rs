@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_store_stored_records",
         &[],
-        "Flow records stored since the store was opened: carried + stored = sealed + journaled + expired + damaged.",
+        "Flow records stored since the sensor was started: carried + stored = sealed + journaled + expired + damaged.",
         |view, family| of(view, family, |store| store.stored),
     ),
     counter(
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Metric] = &[
     gauge(
         "sensor_store_carried_records",
         &[],
-        "Flow records that were there when the store was opened.",
+        "Flow records that were there when the sensor was started.",
         |view, family| of(view, family, |store| store.carried),
     ),
     gauge("sensor_store_sealed_records", &[], "Flow records in sealed files.", |view, family| {
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_store_expired_records",
         &[],
-        "Flow records deleted since the store was opened, because their time was over or their room was needed.",
+        "Flow records deleted since the sensor was started, because their time was over or their room was needed.",
         |view, family| of(view, family, |store| store.expired),
     ),
     counter(
