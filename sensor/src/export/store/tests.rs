@@ -3,15 +3,7 @@
 use std::{fs, path::Path};
 
 use sensor_core::flow::{batch::FlowBatch, lot::LotPart, testing};
-use sensor_store::{
-    cells::{Groups, read},
-    documents::tables::Tables,
-    journal::Sync,
-    layout::Item,
-    library::Library,
-    plan::Retention,
-    store::Options,
-};
+use sensor_store::{journal::Sync, plan::Retention, store::Options, testing::reading};
 
 use super::*;
 use crate::export::set::{Plan, SinkSet};
@@ -37,19 +29,8 @@ fn numbered(first: u64, rows: u64) -> Arc<FlowBatch> {
 
 /// What all records say of themselves, ascending.
 fn found(folder: &Path) -> Vec<u64> {
-    fn take(groups: &impl Groups, all: &mut Vec<u64>) {
-        for group in 0..groups.groups().len() {
-            let records = read(groups, group, Item::all(), &Tables::default()).expect("readable");
-            all.extend(&records.batch.octets);
-        }
-    }
-    let library = Library::open(folder).expect("a store");
-    let holdings = library.holdings(0, u64::MAX).expect("readable");
     let mut all = Vec::new();
-    for name in &holdings.segments {
-        take(&library.segment(name).expect("a file"), &mut all);
-    }
-    holdings.journals.iter().for_each(|journal| take(journal, &mut all));
+    reading::each(folder, |records| all.extend(&records.batch.octets)).expect("readable");
     all.sort_unstable();
     all
 }
