@@ -131,7 +131,7 @@ pub fn count(text: &str) -> Result<usize, String> {
         Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
             Err(format!("must be at most {}", usize::MAX))
         }
-        Err(_) => Err("must be a whole number of at least 1, such as 100".to_owned()),
+        Err(_) => Err("must be at least 1, and a whole number".to_owned()),
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(refused("0"), "must be at least 1");
         assert_eq!(refused("99999999999999999999"), "must be at most 18446744073709551615");
         for text in ["-1", "x", "", "1.5"] {
-            assert!(refused(text).starts_with("must be a whole number"), "{text}");
+            assert!(refused(text).starts_with("must be at least 1, and"), "{text}");
         }
     }
 }
