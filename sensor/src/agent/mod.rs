@@ -4,7 +4,8 @@
 //!   files are read.
 //! * [`run`]: live: the kernel's flow tables (`host`) and what routers send (`intake`); `signals` end it.
 //!   [`mode`]: what is different about files; `end`: the same for both.
-//! * [`replay`]: capture files; [`records`]: the flows in files of any kind, for questions about them; [`stored`]: policies asked of stored flows; [`progress`]: how far files have been read. [`exports`]: routers' exports in files.
+//! * [`replay`]: capture files; [`records`]: the flows in files of any kind, for questions about them; [`stored`]: policies asked of stored flows; [`progress`]: how far files have been read;
+//!   [`unread`]: which of them could not be read to their end. [`exports`]: routers' exports in files.
 //!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files, and while they come; [`ingest`]: those that are pushed.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`web`]: what HTTP servers share. [`reconfigure`]: reloads.
@@ -36,6 +37,7 @@ pub mod status;
 pub mod stock;
 pub mod stored;
 pub mod text;
+pub mod unread;
 #[expect(clippy::disallowed_types, reason = "edge: sockets")]
 pub mod web;
 

@@ -13,6 +13,7 @@ use sensor_common::ledger::{Count, Ledger};
 use sensor_core::flow::{
     aggregator::Aggregator,
     batch::{FlowBatch, Source},
+    continued::Cuts,
 };
 
 use super::{
@@ -21,6 +22,7 @@ use super::{
     exports::{self, OutCounters, Step},
     progress::{self, Progress},
     status::{self, losses},
+    unread::Unread,
 };
 use crate::replay::{
     capture::CaptureReader,
@@ -46,7 +48,7 @@ const NFCAPD: [[u8; 2]; 2] = [[0x0c, 0xa5], [0xa5, 0x0c]];
 /// Reads `files` in their order; `each` gets their flow records, and may end it. Warnings say what was skipped.
 ///
 /// # Errors
-/// The first file that cannot be read to its end; what was read of it was handed over all the same. What is not accounted for.
+/// Files that cannot be read to their end; what was read of them, and the others, were handed over all the same. What is not accounted for.
 pub fn read(
     files: &[PathBuf],
     config: &Config,
@@ -75,6 +77,12 @@ pub fn read(
     if from_routers.first() == Some(&true) {
         let options = exports::options(config, false, reading.out_counters);
         let mut decoded = exports::Files::new(options);
+        // The engine marks what goes on, and these records do not pass through it.
+        let mut cuts = Cuts::default();
+        let mut each = |mut batch: FlowBatch| {
+            cuts.look(&mut batch);
+            each(batch)
+        };
         let result = decoded.read(files, false, |step, _, batches| {
             if step != Step::Behind {
                 return ControlFlow::Continue(());
@@ -90,6 +98,12 @@ pub fn read(
             // Nothing comes behind them that could be left out.
             let _ = each(batch);
         });
+        let forgotten = cuts.evicted();
+        if forgotten > 0 {
+            losses::warn(format_args!(
+                "{forgotten} cut flows of devices forgotten: `continued` is false where they go on"
+            ));
+        }
         let found = status::exports::Exports::of(decoded.counts, &decoded.collector);
         return result.and_then(|()| found.check());
     }
@@ -123,16 +137,16 @@ fn traffic(
     let mut aggregator = Aggregator::new(Source::Host, config.flow, 0, |batch| {
         stop.set(each(batch).is_break() || stop.get());
     });
-    let mut result = Ok(());
+    let mut unread = Unread::new(files.len());
     for path in files {
-        result = packets_of(path, &meter, &mut aggregator, &mut progress, &stop);
-        if result.is_err() || stop.get() {
+        unread.note(packets_of(path, &meter, &mut aggregator, &mut progress, &stop));
+        if stop.get() {
             break;
         }
     }
     // Also those of a capture that ends early.
     aggregator.finish();
-    result
+    unread.end()
 }
 
 fn packets_of(

@@ -17,6 +17,7 @@ use super::{
     plant::{Filters, Plant, top::PrintOptions},
     progress::{self, Progress},
     status::{Cache, Frames},
+    unread::Unread,
 };
 use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 
@@ -24,7 +25,7 @@ use crate::replay::{capture::CaptureReader, meter::Meter, packets};
 /// how flows are printed.
 ///
 /// # Errors
-/// The first file that cannot be read to its end; what was read of it is replayed all the same. Else, an output that did
+/// Files that cannot be read to their end; what was read of them, and the others, are replayed all the same. Else, an output that did
 /// not take every record.
 pub fn replay(
     config: &Config,
@@ -43,10 +44,11 @@ pub fn replay(
     let mut aggregator = Aggregator::new(Source::Host, config.flow, 0, move |batch| {
         drop(sink.offer(batch));
     });
-    let mut result = Ok(());
+    let mut unread = Unread::new(files.len());
     for path in files {
-        result = read(path.as_ref(), &meter, &mut aggregator, &mut counts, &plant, &mut progress);
-        if result.is_err() || plant.is_pointless() {
+        let path = path.as_ref();
+        unread.note(read(path, &meter, &mut aggregator, &mut counts, &plant, &mut progress));
+        if plant.is_pointless() {
             break;
         }
     }
@@ -55,7 +57,7 @@ pub fn replay(
         aggregator.finish();
         status.frames = Some(Frames::of(&counts.ledger, counts.unknown_link));
         status.cache = Some(Cache::of(aggregator.cache()));
-        result
+        unread.end()
     })
 }
 

@@ -57,7 +57,8 @@ pub fn ask(
         // Policies see time pass as it did.
         if received / 1000 > second {
             second = received / 1000;
-            plant.advance(received);
+            // Its beginning: how far a batch goes depends on the files.
+            plant.advance(second * 1000);
         }
         drop(plant.offer(batch));
         if plant.is_pointless() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

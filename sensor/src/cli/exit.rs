@@ -18,6 +18,7 @@ use crate::{
             policies::{PolicyFaults, UnknownPolicy, UnreadablePolicies},
         },
         privilege::sandbox::SandboxError,
+        unread::UnreadFiles,
     },
     stdio,
 };
@@ -125,6 +126,9 @@ fn opinion(link: &(dyn Error + 'static)) -> Option<Exit> {
             ErrorKind::Unsupported => Exit::Kernel,
             ErrorKind::Other => Exit::Other,
         });
+    }
+    if link.is::<UnreadFiles>() {
+        return Some(Exit::Partial);
     }
     if link.is::<SandboxError>() {
         return Some(Exit::Kernel);

@@ -21,6 +21,7 @@ pub mod hits;
 pub mod hunt;
 pub mod kind;
 pub mod labels;
+mod local;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the pages")]
 pub mod manual;
 pub mod names;

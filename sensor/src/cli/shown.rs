@@ -1,5 +1,7 @@
 //! The flags that say how flows are shown: the form of each, or only their largest groups.
 
+use std::num::IntErrorKind;
+
 use clap::{Args, ValueEnum};
 use sensor_core::{
     flow::fields::Field,
@@ -123,9 +125,13 @@ pub fn no_flows(form: &FormArgs, top: &TopArgs, instead: &str) -> anyhow::Result
 /// # Errors
 /// It is none.
 pub fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("must be at least 1".to_owned()),
+    match text.parse::<usize>() {
+        Ok(0) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("must be at most {}", usize::MAX))
+        }
+        Err(_) => Err("must be at least 1, and a whole number".to_owned()),
     }
 }
 
@@ -167,5 +173,21 @@ pub fn each_once<T: PartialEq>(
     match named.iter().enumerate().find(|(place, one)| named[..*place].contains(one)) {
         Some((_, one)) => Err(Failure::usage(format!("{flag} names `{}` twice", name(one))).into()),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_is_none_says_what_would_be_one() {
+        assert_eq!((count("1"), count(&usize::MAX.to_string())), (Ok(1), Ok(usize::MAX)));
+        let refused = |text: &str| count(text).unwrap_err();
+        assert_eq!(refused("0"), "must be at least 1");
+        assert_eq!(refused("99999999999999999999"), "must be at most 18446744073709551615");
+        for text in ["-1", "x", "", "1.5"] {
+            assert!(refused(text).starts_with("must be at least 1, and"), "{text}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use super::{
     account::Account,
     queue::{Load, Queue},
     sink::{Sink, Tuning},
+    store::report::StoreReport,
 };
 use crate::clock;
 
@@ -66,6 +67,8 @@ pub struct Report<A = Totals> {
     pub repeated: Option<u64>,
     /// What went wrong last, also when it has been overcome.
     pub error: Option<String>,
+    /// How the flow store stands that it writes to; none elsewhere.
+    pub store: Option<StoreReport>,
 }
 
 impl<A: Amount> Report<A> {
@@ -77,12 +80,13 @@ impl<A: Amount> Report<A> {
             connection: sink.connection(),
             repeated: sink.repeated(),
             error: sink.last_error(),
+            store: sink.store(),
         }
     }
 
     /// That of a sink that has ended.
     fn ended(name: String, account: Account<A>, error: Option<String>) -> Self {
-        Self { name, account, capacity: 0, connection: None, repeated: None, error }
+        Self { name, account, capacity: 0, connection: None, repeated: None, error, store: None }
     }
 }
 
@@ -235,7 +239,7 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
     }
 
     fn book(&self, report: Report<T::Amount>) {
-        if report.account == Account::default() {
+        if report.account == Account::default() && report.store.is_none() {
             return;
         }
         let mut ended = self.ended.lock().unpoisoned();
@@ -243,6 +247,10 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
             Some(known) => {
                 known.account.add(&report.account);
                 known.error = report.error.or(known.error.take());
+                known.store = match (report.store, known.store.take()) {
+                    (Some(later), Some(earlier)) => Some(later.after(&earlier)),
+                    (later, earlier) => later.or(earlier),
+                };
             }
             None => ended.push(report),
         }
@@ -253,11 +261,32 @@ impl<P: Plan, T: Load> SinkSet<P, T> {
         let mut reports: Vec<_> =
             self.read().iter().map(|running| Report::of(&*running.sink)).collect();
         let ended = self.ended.lock().unpoisoned();
-        reports.extend(ended.iter().map(|report| {
+        let had_some = ended.iter().filter(|report| report.account != Account::default());
+        reports.extend(had_some.map(|report| {
             let name = format!("{} (until a reload)", report.name);
             Report::ended(name, report.account, report.error.clone())
         }));
         reports
+    }
+
+    /// How the flow store stands that is written to, and what of all that it was offered was not sent. Its counters go on over changes, as long as it
+    /// is the same folder.
+    pub fn store(&self) -> Option<(StoreReport, T::Amount)> {
+        let running = self.read();
+        let found = running.iter().find_map(|own| Some((&own.sink, own.sink.store()?)));
+        let (sink, store) = found?;
+        let not_sent = sink.account().not_sent.totals;
+        let ended = self.ended.lock().unpoisoned();
+        let Some(earlier) = ended.iter().find(|report| report.name == sink.name()) else {
+            return Some((store, not_sent));
+        };
+        let store = match &earlier.store {
+            Some(earlier) => store.after(earlier),
+            None => store,
+        };
+        let mut all = earlier.account.not_sent.totals;
+        all += not_sent;
+        Some((store, all))
     }
 
     /// True where there is none.

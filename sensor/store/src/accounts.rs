@@ -82,6 +82,26 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// That of a store that was opened anew, with what was stated of it `earlier`: as if it had been open all the time. Where something was done to its folder meanwhile,
+    /// that counts as if it had been there, or not, from the beginning.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        let held = earlier.sealed + earlier.journaled;
+        Self {
+            offered: earlier.offered + self.offered,
+            stored: earlier.stored + self.stored,
+            shed: std::array::from_fn(|why| earlier.shed[why] + self.shed[why]),
+            carried: (earlier.carried + self.carried).saturating_sub(held),
+            expired: earlier.expired + self.expired,
+            damaged: earlier.damaged + self.damaged,
+            failures: earlier.failures + self.failures,
+            sealed: self.sealed,
+            journaled: self.journaled,
+        }
+    }
+}
+
 impl Accounts {
     /// What was there at the start.
     pub fn carry(&self, sealed: u64, journaled: u64) {
@@ -171,5 +191,16 @@ mod tests {
         assert_eq!((now.sealed, now.journaled, now.expired, now.damaged), (14, 2, 4, 2));
         let lost = Statement { sealed: 13, ..now };
         assert!(!lost.is_balanced());
+        // The store is opened anew: its account goes on.
+        let again = Accounts::default();
+        again.carry(14, 2);
+        again.stored(10);
+        again.shed(Shed::Error, 1);
+        again.expired(6);
+        let all = again.statement().after(&now);
+        assert!(all.is_balanced(), "{all:?}");
+        assert_eq!((all.offered, all.stored, all.shed), (23, 17, [3, 1, 2]));
+        assert_eq!((all.carried, all.expired, all.damaged), (15, 10, 2));
+        assert_eq!((all.sealed, all.journaled), (8, 12));
     }
 }

@@ -15,9 +15,10 @@ use sensor_core::{
 
 use crate::{
     bounds::{OfJournal, OfSegment},
-    cells::Groups as _,
+    cells::{Group, Groups, Steps},
     documents::tables::Tables,
     error::Error,
+    gaps::Gap,
     journal::{reader::Journal, scan::FrameScan},
     layout::Item,
     library::Library,
@@ -41,6 +42,8 @@ enum Holding {
     Journal(Arc<Journal>),
     /// A file that is not where its name says: its records may be in another.
     Misplaced(PathBuf),
+    /// What no file has.
+    Missing(Gap),
     /// What stands behind the damage of a journal.
     Damaged(PathBuf, String),
     /// A file by itself.
@@ -83,6 +86,12 @@ impl Stored {
                 holdings.push(Holding::Damaged(path, what));
             }
         }
+        for gap in found.gaps {
+            let name = format!("records {} to {}", gap.first, gap.last);
+            let received = (gap.from, gap.to.unwrap_or(u64::MAX));
+            files.push(File { name, rows: 0, received });
+            holdings.push(Holding::Missing(gap));
+        }
         for path in library.misplaced()? {
             let name = path.display().to_string();
             files.push(File { name, rows: 0, received: (0, u64::MAX) });
@@ -115,7 +124,7 @@ impl Stored {
         Ok(Self { library, files, holdings, tables: Tables::default() })
     }
 
-    fn open_segment(&self, name: &SegmentName) -> Result<OpenSegment, Error> {
+    fn open_segment(&self, name: &SegmentName) -> Result<OpenFile<Segment>, Error> {
         let (segment, only) = match self.library.segment(name) {
             Err(error) if error.is_gone() => {
                 // Compaction may have put its records into another file since.
@@ -124,18 +133,16 @@ impl Stored {
             }
             segment => (segment?, None),
         };
-        Ok(self.opened(segment, only))
+        Ok(self.opened(Arc::new(segment), only))
     }
 
-    fn opened(&self, segment: Segment, only: Option<(u64, u64)>) -> OpenSegment {
-        let piece = |group: usize| Piece {
-            rows: segment.groups()[group].rows as u64,
-            received: segment
-                .range(group, Item::Received)
-                .map(|(least, most)| (least as u64, most as u64)),
+    fn opened<F: Readable>(&self, file: Arc<F>, only: Option<(u64, u64)>) -> OpenFile<F> {
+        let piece = |(group, own): (usize, &Group)| Piece {
+            rows: own.rows as u64,
+            received: file.received_in(group),
         };
-        let pieces = (0..segment.groups().len()).map(piece).collect();
-        OpenSegment { segment, only, pieces, tables: self.tables.clone() }
+        let pieces = file.groups().iter().enumerate().map(piece).collect();
+        OpenFile { file, only, pieces, tables: self.tables.clone() }
     }
 }
 
@@ -153,23 +160,16 @@ impl Archive for Stored {
         match &self.holdings[file] {
             Holding::Segment(name) => Ok(Arc::new(self.open_segment(name).map_err(unreadable)?)),
             Holding::Misplaced(path) => Err(unreadable(Error::Misplaced { path: path.clone() })),
+            Holding::Missing(gap) => Err(unreadable(Error::Missing { gap: *gap })),
             Holding::Damaged(path, what) => {
                 let (path, what) = (path.clone(), what.clone());
                 Err(unreadable(Error::Journal { path, what }))
             }
             Holding::Loose(path) => {
                 let segment = Segment::open(path).map_err(unreadable)?;
-                Ok(Arc::new(self.opened(segment, None)))
+                Ok(Arc::new(self.opened(Arc::new(segment), None)))
             }
-            Holding::Journal(journal) => {
-                let piece = |group: usize| Piece {
-                    rows: journal.groups()[group].rows as u64,
-                    received: journal.received_in(group),
-                };
-                let pieces = (0..journal.groups().len()).map(piece).collect();
-                let (journal, tables) = (journal.clone(), self.tables.clone());
-                Ok(Arc::new(OpenJournal { journal, pieces, tables }))
-            }
+            Holding::Journal(journal) => Ok(Arc::new(self.opened(journal.clone(), None))),
         }
     }
 }
@@ -178,14 +178,55 @@ fn unreadable(error: Error) -> Unreadable {
     if error.is_gone() { Unreadable::Gone } else { Unreadable::Faulty(Box::new(error)) }
 }
 
-struct OpenSegment {
-    segment: Segment,
+/// A file of either kind, as questions need it.
+trait Readable: Groups + Send + Sync {
+    /// When the first and the last record of a group were received, where that is known.
+    fn received_in(&self, group: usize) -> Option<(u64, u64)>;
+
+    /// What is known of a group.
+    fn bounds_of(&self, group: usize) -> Box<dyn Bounds + '_>;
+
+    /// Begins to read a group.
+    fn begin<'s>(&'s self, group: usize, tables: &'s Tables) -> Box<dyn Scan + 's>;
+}
+
+impl Readable for Segment {
+    fn received_in(&self, group: usize) -> Option<(u64, u64)> {
+        let range = self.range(group, Item::Received);
+        range.map(|(least, most)| (least as u64, most as u64))
+    }
+
+    fn bounds_of(&self, group: usize) -> Box<dyn Bounds + '_> {
+        Box::new(OfSegment { segment: self, group })
+    }
+
+    fn begin<'s>(&'s self, group: usize, tables: &'s Tables) -> Box<dyn Scan + 's> {
+        Box::new(Reading(GroupScan::new(self, group, tables)))
+    }
+}
+
+impl Readable for Journal {
+    fn received_in(&self, group: usize) -> Option<(u64, u64)> {
+        Self::received_in(self, group)
+    }
+
+    fn bounds_of(&self, group: usize) -> Box<dyn Bounds + '_> {
+        Box::new(OfJournal { journal: self, group })
+    }
+
+    fn begin<'s>(&'s self, group: usize, tables: &'s Tables) -> Box<dyn Scan + 's> {
+        Box::new(Reading(FrameScan::new(self, group, tables)))
+    }
+}
+
+struct OpenFile<F> {
+    file: Arc<F>,
     only: Option<(u64, u64)>,
     pieces: Vec<Piece>,
     tables: Tables,
 }
 
-impl Pieces for OpenSegment {
+impl<F: Readable> Pieces for OpenFile<F> {
     fn pieces(&self) -> &[Piece] {
         &self.pieces
     }
@@ -195,35 +236,11 @@ impl Pieces for OpenSegment {
     }
 
     fn bounds(&self, piece: usize) -> Box<dyn Bounds + '_> {
-        Box::new(OfSegment { segment: &self.segment, group: piece })
+        self.file.bounds_of(piece)
     }
 
     fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
-        Ok(Box::new(SegmentScan(GroupScan::new(&self.segment, piece, &self.tables))))
-    }
-}
-
-struct OpenJournal {
-    journal: Arc<Journal>,
-    pieces: Vec<Piece>,
-    tables: Tables,
-}
-
-impl Pieces for OpenJournal {
-    fn pieces(&self) -> &[Piece] {
-        &self.pieces
-    }
-
-    fn only(&self) -> Option<(u64, u64)> {
-        None
-    }
-
-    fn bounds(&self, piece: usize) -> Box<dyn Bounds + '_> {
-        Box::new(OfJournal { journal: &self.journal, group: piece })
-    }
-
-    fn scan(&self, piece: usize) -> Result<Box<dyn Scan + '_>, Unreadable> {
-        Ok(Box::new(JournalScan(FrameScan::new(&self.journal, piece, &self.tables))))
+        Ok(self.file.begin(piece, &self.tables))
     }
 }
 
@@ -240,32 +257,10 @@ fn items(wanted: Wanted) -> Vec<Item> {
     Item::all().iter().filter(is_wanted).copied().collect()
 }
 
-/// A group of a sealed file.
-struct SegmentScan<'s>(GroupScan<'s>);
+/// A group that is being read.
+struct Reading<S>(S);
 
-impl Scan for SegmentScan<'_> {
-    fn advance(&mut self, records: &mut Records) -> usize {
-        self.0.advance(records)
-    }
-
-    fn read(
-        &mut self,
-        wanted: Wanted,
-        rows: Option<&[u32]>,
-        records: &mut Records,
-    ) -> Result<(), Unreadable> {
-        self.0.read(&items(wanted), rows, records).map_err(unreadable)
-    }
-
-    fn octets(&self) -> u64 {
-        self.0.octets()
-    }
-}
-
-/// A group of a journal.
-struct JournalScan<'j>(FrameScan<'j>);
-
-impl Scan for JournalScan<'_> {
+impl<S: Steps> Scan for Reading<S> {
     fn advance(&mut self, records: &mut Records) -> usize {
         self.0.advance(records)
     }

@@ -52,6 +52,26 @@ pub enum Told {
     Everywhere,
 }
 
+/// A group that is being read into a batch, some rows at a time.
+pub trait Steps {
+    /// Goes on to the next rows; says how many, 0 at the end.
+    fn advance(&mut self, records: &mut Records) -> usize;
+
+    /// Reads items of all rows at hand, or of some.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn read(
+        &mut self,
+        items: &[Item],
+        rows: Option<&[u32]>,
+        records: &mut Records,
+    ) -> Result<(), Error>;
+
+    /// Octets that were read, as they are stored.
+    fn octets(&self) -> u64;
+}
+
 /// Records that fit into one batch: of one family, of one kind of source, with the same columns told as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {

@@ -7,6 +7,8 @@ use std::{
 
 use sensor_wire::cloud::columnar::fault::Fault;
 
+use crate::gaps::{Gap, REMEDY};
+
 /// Why the store cannot do something.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,6 +57,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// Numbers between those of other records are nowhere.
+    #[error("{gap}; {REMEDY}")]
+    Missing {
+        /// Which.
+        gap: Gap,
     },
     /// A Parquet file is not where its name says.
     #[error(

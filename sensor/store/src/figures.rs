@@ -1,6 +1,6 @@
 //! What a store holds and what was done to it, for whoever watches it. No I/O.
 
-use crate::{names::SegmentName, work::Work};
+use crate::{gaps::Gap, names::SegmentName, work::Work};
 
 /// Counters of files since the store was opened, and what the sealed ones are; gauges, the latter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +21,24 @@ pub struct Figures {
     pub octets: u64,
     /// When the oldest of their records was received, milliseconds since the epoch; none without files.
     pub oldest: Option<u64>,
+    /// Records that are missing between others.
+    pub missing: u64,
 }
 
 impl Figures {
+    /// Those of a store that was opened anew, with what was done `earlier`.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        Self {
+            sealed: earlier.sealed + self.sealed,
+            compacted: earlier.compacted + self.compacted,
+            expired: earlier.expired + self.expired,
+            expired_octets: earlier.expired_octets + self.expired_octets,
+            damaged: earlier.damaged + self.damaged,
+            ..self
+        }
+    }
+
     /// The same once the keeper has worked.
     pub(crate) fn add(&mut self, work: &Work) {
         self.sealed += work.sealed as u64;
@@ -33,12 +48,13 @@ impl Figures {
         self.damaged += work.damaged as u64;
     }
 
-    /// The same with these files, each with its octets.
-    pub(crate) fn holding(self, segments: &[(SegmentName, u64)]) -> Self {
+    /// The same with these files, each with its octets, and what is missing between them.
+    pub(crate) fn holding(self, segments: &[(SegmentName, u64)], gaps: &[Gap]) -> Self {
         Self {
             files: segments.len() as u64,
             octets: segments.iter().map(|(_, octets)| octets).sum(),
             oldest: segments.iter().map(|(name, _)| name.from).min(),
+            missing: gaps.iter().map(Gap::records).sum(),
             ..self
         }
     }

@@ -22,6 +22,9 @@ const LOCK_FILE: &str = "lock";
 /// The file that says which numbers were given, once those that had the highest are gone.
 const SEQUENCE_FILE: &str = "sequence";
 
+/// The file that says which records expired although records before them did not: a range of numbers a line.
+const EXPIRED_FILE: &str = "expired";
+
 /// The folder of a store.
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -121,11 +124,46 @@ impl Folder {
         self.write_number(SEQUENCE_FILE, next)
     }
 
+    /// Records that expired although records before them did not, by the numbers of their first and last.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn expired(&self) -> Result<Vec<(u64, u64)>, Error> {
+        let path = self.path.join(EXPIRED_FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::system("read", &path)(error)),
+        };
+        // Who changes it learns of more that is missing, and loses nothing else.
+        let range = |line: &str| {
+            let (first, last) = line.split_once('-')?;
+            Some((first.parse().ok()?, last.parse().ok()?))
+        };
+        Ok(String::from_utf8_lossy(&text).lines().filter_map(range).collect())
+    }
+
+    /// Notes that these expire, and forgets what was noted of records before the number `front`: there, nothing is missing any more.
+    ///
+    /// # Errors
+    /// When the system cannot.
+    pub fn note_expired(&self, going: &[SegmentName], front: u64) -> Result<(), Error> {
+        let mut all = self.expired()?;
+        all.extend(going.iter().map(|own| (own.first, own.last)));
+        all.retain(|(_, last)| *last >= front);
+        let lines: String = all.iter().map(|(first, last)| format!("{first}-{last}\n")).collect();
+        self.write_text(EXPIRED_FILE, &lines)
+    }
+
     fn write_number(&self, name: &str, number: u64) -> Result<(), Error> {
+        self.write_text(name, &format!("{number}\n"))
+    }
+
+    fn write_text(&self, name: &str, text: &str) -> Result<(), Error> {
         let unfinished = self.unfinished(name);
         let write = || {
             let mut file = File::create(&unfinished)?;
-            file.write_all(format!("{number}\n").as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&unfinished, self.path.join(name))?;
             sync(&self.path)

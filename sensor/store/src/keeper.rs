@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     journal::reader::{End, Journal},
     names::SegmentName,
-    plan::{Compaction, Retention, compact, expire},
+    plan::{Compaction, Retention, compact, expire, out_of_turn},
     segment::{merge::Merged, reader::Segment, writer},
     shared::{Shared, named},
     work::Work,
@@ -65,10 +65,10 @@ impl Keeper {
 
     /// Lets others see what there is.
     fn count(&self, work: &mut Work) {
-        match self.shared.folder.segments() {
-            Ok(segments) => {
+        match self.shared.look() {
+            Ok((segments, gaps)) => {
                 let mut figures = self.shared.figures();
-                *figures = figures.holding(&segments);
+                *figures = figures.holding(&segments, &gaps);
             }
             Err(error) => work.errors.push(error),
         }
@@ -251,7 +251,12 @@ impl Keeper {
             Err(error) => return work.errors.push(error),
         };
         let expired = expire(&segments, options.retention, now, free);
-        if let Err(error) = self.note_sequence(&expired) {
+        let (early, front) = out_of_turn(&segments, &expired);
+        let noted = self.note_sequence(&expired).and_then(|()| match early.is_empty() {
+            true => Ok(()),
+            false => folder.note_expired(&early, front),
+        });
+        if let Err(error) = noted {
             return work.errors.push(error);
         }
         for name in expired {

@@ -7,6 +7,7 @@
 //!   [`accounts`]: what became of each record. [`figures`]: what there is.
 //! * [`archive`]: what is read, for questions. [`bounds`]: what is known before.
 //! * [`hits`]: hits beside the records. [`folder`]: its files. [`names`]: what their names say. [`plan`]: what to do with them.
+//!   [`gaps`]: what is missing between them. [`aside`]: what was put aside as damaged.
 //! * [`layout`]: what is stored of a record, and how that is called. [`documents`]: what is JSON in files and a table in memory.
 //! * [`rows`]: records for data bases that have the same columns.
 //! * [`frame`]: the layout of journals. [`encode`]: the pages of files. [`cells`]: what is read of either.
@@ -17,6 +18,7 @@
 pub mod accounts;
 pub mod appender;
 pub mod archive;
+pub mod aside;
 pub mod bounds;
 pub mod cells;
 pub mod documents;
@@ -25,6 +27,7 @@ pub mod error;
 pub mod figures;
 pub mod folder;
 pub mod frame;
+pub mod gaps;
 pub mod hits;
 pub mod journal;
 pub mod keeper;

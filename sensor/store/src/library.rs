@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::{
     error::Error,
     folder::Folder,
+    gaps::{Gap, gaps},
     journal::reader::Journal,
     names::SegmentName,
     plan::{sealed_up_to, superseded},
     segment::reader::Segment,
+    shared::named,
 };
 
 /// The files of a store.
@@ -24,7 +26,12 @@ pub struct Holdings {
     pub segments: Vec<SegmentName>,
     /// The journals, with those records that are not sealed.
     pub journals: Vec<Journal>,
+    /// What is missing between them.
+    pub gaps: Vec<Gap>,
 }
+
+/// How often files are listed until two lists agree on what is missing.
+const MOST_LISTINGS: usize = 4;
 
 impl Library {
     /// The store in a folder.
@@ -54,6 +61,31 @@ impl Library {
     /// # Errors
     /// When the folder or a journal cannot be read.
     pub fn holdings(&self, from: u64, to: u64) -> Result<Holdings, Error> {
+        let mut found = self.list()?;
+        // While folders are listed one by one, files come, and go from the front: what is missing now and then again is missing.
+        for _ in 0..MOST_LISTINGS {
+            if found.gaps.is_empty() {
+                break;
+            }
+            let again = self.list()?;
+            let is_sure = again.gaps == found.gaps;
+            found = again;
+            if is_sure {
+                break;
+            }
+        }
+        let Holdings { segments, journals, gaps } = &mut found;
+        segments.retain(|own| own.overlaps(from, to));
+        journals.retain(|own| {
+            // When those were received that a damaged frame had, nobody knows.
+            let may_have = |(least, most)| from <= most && least < to;
+            own.received().is_some_and(may_have) || own.damage().is_some()
+        });
+        gaps.retain(|gap| gap.to.is_none_or(|to| from <= to) && gap.from < to);
+        Ok(found)
+    }
+
+    fn list(&self) -> Result<Holdings, Error> {
         // Journals first: one that is sealed meanwhile is open already, and its records are found by the file.
         let mut files = Vec::new();
         for first in self.folder.journals()? {
@@ -66,18 +98,15 @@ impl Library {
         let past = sealed_up_to(&all);
         let mut journals = Vec::new();
         for (first, file) in files {
-            let own = Journal::read(file, &self.folder.journal(first), past)?;
-            // When those were received that a damaged frame had, nobody knows.
-            let may_have = |(least, most)| from <= most && least < to;
-            if own.received().is_some_and(may_have) || own.damage().is_some() {
-                journals.push(own);
-            }
+            journals.push(Journal::read(file, &self.folder.journal(first), past)?);
         }
+        let held = journals.iter().filter_map(named).map(|(name, _)| name);
+        let held: Vec<_> = all.iter().copied().chain(held).collect();
+        let gaps = gaps(&held, &self.folder.expired()?, self.folder.sequence()?);
         let left_out = superseded(&all);
-        let wanted = |own: &SegmentName| own.overlaps(from, to) && !left_out.contains(own);
-        let mut segments: Vec<_> = all.into_iter().filter(wanted).collect();
+        let mut segments: Vec<_> = all.into_iter().filter(|own| !left_out.contains(own)).collect();
         segments.sort_unstable();
-        Ok(Holdings { segments, journals })
+        Ok(Holdings { segments, journals, gaps })
     }
 
     /// Sealed files that are not where their names say; nothing reads them.

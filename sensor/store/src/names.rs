@@ -112,6 +112,14 @@ pub fn journal_of(name: &str) -> Option<u64> {
     is_number.then_some(number)?.parse().ok()
 }
 
+/// A time as people read it, by UTC.
+pub(crate) fn moment(time: u64) -> String {
+    let (year, month, day) = date(time / HOUR / 24);
+    let (hour, minute) = (time / HOUR % 24, time / 60_000 % 60);
+    let (second, rest) = (time / 1000 % 60, time % 1000);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{rest:03}")
+}
+
 /// The folder of an hour, by a time within it.
 fn folder(time: u64) -> PathBuf {
     let hours = time / HOUR;

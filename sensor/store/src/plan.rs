@@ -106,6 +106,19 @@ pub fn expire(
     expired
 }
 
+/// Of files that expire, those before which another stays, and the number of the first record that stays. A clock that was set back
+/// makes such files.
+pub fn out_of_turn(
+    segments: &[(SegmentName, u64)],
+    expired: &[SegmentName],
+) -> (Vec<SegmentName>, u64) {
+    let stays = segments.iter().map(|(own, _)| own).filter(|own| !expired.contains(own));
+    let front = stays.clone().map(|own| own.first).min().unwrap_or(u64::MAX);
+    let is_held = |own: &SegmentName| stays.clone().any(|other| own.is_inside(other));
+    let early = expired.iter().filter(|own| own.first > front && !is_held(own));
+    (early.copied().collect(), front)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +166,17 @@ mod tests {
         // A clock that was set back does not bring files out of order.
         let back = [named(1, 10, 6), named(11, 20, 2), named(21, 30, 6)];
         assert_eq!(compact(&back, wanted), []);
+    }
+
+    #[test]
+    fn files_that_expire_before_others_are_told_apart() {
+        let all = [named(1, 10, 9), named(11, 20, 2), named(21, 30, 9), named(21, 25, 9)];
+        let files: Vec<_> = all.iter().map(|own| (*own, 1)).collect();
+        assert_eq!(out_of_turn(&files, &all[1..2]), (vec![all[1]], 1));
+        assert_eq!(out_of_turn(&files, &all[..2]), (Vec::new(), 21));
+        // Its records are in another that stays.
+        assert_eq!(out_of_turn(&files, &all[3..]), (Vec::new(), 1));
+        assert_eq!(out_of_turn(&files, &all), (Vec::new(), u64::MAX));
     }
 
     #[test]

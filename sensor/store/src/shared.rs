@@ -12,8 +12,10 @@ use sensor_core::sync::Unpoisoned as _;
 
 use crate::{
     accounts::Accounts,
+    error::Error,
     figures::{Figures, Held, JournalFigures},
     folder::{Folder, Lock},
+    gaps::{Gap, gaps},
     journal::{Sync, reader::Journal},
     names::SegmentName,
     plan::Retention,
@@ -101,6 +103,23 @@ impl Shared {
 
     pub fn journals(&self) -> MutexGuard<'_, Journals> {
         self.journals.lock().unpoisoned()
+    }
+
+    /// The sealed files and their octets, and what is missing between them and the journals that are to be sealed.
+    pub fn look(&self) -> Result<(Vec<(SegmentName, u64)>, Vec<Gap>), Error> {
+        // These first: one that is sealed meanwhile is found twice, and not nowhere.
+        let full: Vec<Full> = self.journals().full.iter().copied().collect();
+        let segments = self.folder.segments()?;
+        let journal = |Full { sequence: (first, next), figures }: &Full| SegmentName {
+            first: *first,
+            last: next - 1,
+            from: figures.begun,
+            to: figures.begun,
+        };
+        let held: Vec<_> =
+            segments.iter().map(|(own, _)| *own).chain(full.iter().map(journal)).collect();
+        let found = gaps(&held, &self.folder.expired()?, self.folder.sequence()?);
+        Ok((segments, found))
     }
 
     pub fn figures(&self) -> MutexGuard<'_, Figures> {

@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     figures::{Figures, JournalFigures},
     folder::Folder,
+    gaps::Gap,
     journal::reader::Journal,
     names::SegmentName,
     plan::{next_sequence, sealed_up_to, superseded},
@@ -32,6 +33,8 @@ pub struct Recovered {
     pub journaled: u64,
     /// Records in sealed files.
     pub sealed: u64,
+    /// Records that are missing between these.
+    pub missing: u64,
 }
 
 /// Opens a store for writing.
@@ -75,8 +78,10 @@ pub fn open(path: &Path, options: Options) -> Result<(Appender, Keeper, Recovere
     let next = next_sequence(&names, full.iter().map(|own| own.sequence.1)).max(noted);
     let accounts = Accounts::default();
     accounts.carry(found.sealed, found.journaled);
-    let figures = Figures::default().holding(&folder.segments()?);
-    let counted = (accounts, figures);
+    let counted = (accounts, Figures::default());
     let shared = Arc::new(Shared::new((folder, lock), options, counted, (full, next)));
+    let (segments, gaps) = shared.look()?;
+    found.missing = gaps.iter().map(Gap::records).sum();
+    *shared.figures() = Figures::default().holding(&segments, &gaps);
     Ok((Appender::new(shared.clone()), Keeper::new(shared), found))
 }

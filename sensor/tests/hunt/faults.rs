@@ -89,11 +89,11 @@ fn damage_makes_an_answer_partial() {
     assert!(verified.stdout.contains("; 1 damaged, with up to "), "{}", verified.stdout);
 }
 
-/// What was found is shown, and the exit code says that it is not all.
-#[test]
-fn an_interrupt_ends_a_question_with_what_was_found() {
+/// A question about standard input that is interrupted.
+fn interrupted(arguments: &[&str]) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_sensor"))
-        .args(["hunt", "--file", "-", "--as", "exports", "--distinct", "srcip"])
+        .args(["hunt", "--file", "-", "--as", "exports"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -115,6 +115,30 @@ fn an_interrupt_ends_a_question_with_what_was_found() {
     let outcome: Outcome = child.wait_with_output().expect("it ends").into();
     assert_eq!(outcome.code, Some(75), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("the answer is partial: it was stopped"), "{}", outcome.stderr);
+    outcome
+}
+
+/// What was found is shown, and the exit code says that it is not all.
+#[test]
+fn an_interrupt_ends_a_question_with_what_was_found() {
+    interrupted(&["--distinct", "srcip"]);
+}
+
+/// A part of an answer is put beside the file that it was to replace.
+#[test]
+fn an_interrupted_answer_replaces_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x.csv", "x.parquet"] {
+        let path = folder.path().join(name);
+        let partial = folder.path().join(format!("{name}.partial"));
+        fs::write(&path, "the answer of yesterday").unwrap();
+        let outcome = interrupted(&["-o", path.to_str().unwrap()]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "the answer of yesterday");
+        assert!(fs::metadata(&partial).unwrap().len() > 0);
+        let told = format!("what was found is in {}", partial.display());
+        assert!(outcome.stderr.contains(&told), "{}", outcome.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
 }
 
 /// Read and shown in the host's zone, clocks that are set forward included.
@@ -142,4 +166,11 @@ fn times_are_those_of_a_zone_where_that_is_asked_for() {
     assert_eq!(gap.code, Some(64), "{}", gap.stderr);
     assert!(gap.stderr.contains("a time that no clock of this zone shows"), "{}", gap.stderr);
     local(&["--from", "2026-10-25 02:30", "--limit", "1"]).well();
+    // A zone that is not known is not another one.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sensor"));
+    let store = made.path.to_str().expect("a name");
+    command.args(["hunt", "--store", store, "--local", "--limit", "1"]).env("TZ", "Mars/Olympus");
+    let unknown: Outcome = command.output().expect("the program runs").into();
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(64), ""), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("TZ is \"Mars/Olympus\""), "{}", unknown.stderr);
 }

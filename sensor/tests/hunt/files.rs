@@ -187,3 +187,97 @@ fn a_file_that_is_cut_off_is_answered_as_far_as_it_goes() {
     assert_eq!((document.code, document.stderr.as_str()), (Some(75), ""));
     assert_eq!(document.document()["cost"]["partial"], true);
 }
+
+/// The others are read, whatever kind they are of and whoever reads them, and the end says which could not be.
+#[test]
+fn a_file_that_is_cut_off_keeps_nobody_from_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, octets: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, octets).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cut = |octets: &[u8]| octets[..octets.len() - 10].to_vec();
+    let ends = ([10, 9, 9, 9], [192, 0, 2, 1]);
+    let traffic = [
+        write("cut.pcap", &cut(&captured::dns())),
+        write("whole.pcap", &captured::datagrams([(ends, [40_000, 53], &[0; 30][..])])),
+    ];
+    let exports = [
+        write("cut-exports.pcap", &cut(&captured::capture(&vec![captured::netflow5(); 2]))),
+        write("exports.pcap", &captured::capture(&[captured::ipfix()])),
+    ];
+    let heading = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n";
+    let line = "2 123456789012 eni-0a1b 10.9.9.9 192.0.2.7 50000 443 6 10 8400 1790000000 1790000060 ACCEPT OK\n";
+    let logs = [
+        write("cut.log.gz", b"\x1f\x8b\x08\x00 and no more of gzip"),
+        write("flows.log", format!("{heading}{line}").as_bytes()),
+    ];
+    let kinds = [
+        (&traffic, &[][..], "10.9.9.9", 12),
+        (&exports, &["--as", "exports"], "2001:db8::1", 2),
+        (&logs, &["--as", "aws"], "10.9.9.9", 1),
+    ];
+    for (files, content, last, flows) in kinds {
+        let [broken, whole] = [files[0].as_str(), files[1].as_str()];
+        let told = |text: &str| {
+            let message = "1 of 2 files could not be read to their end, the others were read: ";
+            assert!(text.contains(message) && text.contains(broken), "{text}");
+        };
+        let hunt =
+            [&["hunt", "--fields", "srcip", "--file", broken, "--file", whole], content].concat();
+        let hunted = sensor(&hunt);
+        assert_eq!(hunted.code, Some(75), "{}", hunted.stderr);
+        told(&hunted.stderr);
+        let lines = hunted.lines();
+        assert_eq!(lines.len(), flows, "{}", hunted.stdout);
+        assert!(lines.iter().any(|line| line["srcip"] == last), "{}", hunted.stdout);
+        let document = sensor(&[&hunt[..], &["--json"]].concat());
+        assert_eq!((document.code, document.stderr.as_str()), (Some(75), ""));
+        told(&document.document()["diagnostics"].to_string());
+        let replay = [&["replay", "--columns", "srcip"], content, &[broken, whole]].concat();
+        let replayed = sensor(&replay);
+        assert_eq!(replayed.code, Some(75), "{}", replayed.stderr);
+        told(&replayed.stderr);
+        assert!(replayed.stdout.lines().any(|line| line == last), "{}", replayed.stdout);
+        // Where there is no other, it is an error as it was.
+        let alone = sensor(&[&["replay"], content, &[broken]].concat());
+        assert_eq!(alone.code, Some(1), "{}", alone.stderr);
+        let both = sensor(&[&["replay"], content, &[broken, broken]].concat());
+        assert_eq!(both.code, Some(1), "{}", both.stderr);
+        assert!(
+            both.stderr.contains("none of 2 files could be read to its end"),
+            "{}",
+            both.stderr
+        );
+    }
+    let decoded = sensor(&["decode", &exports[0], &exports[1]]);
+    assert_eq!(decoded.code, Some(75), "{}", decoded.stderr);
+    assert!(decoded.stdout.contains("2001:db8::1"), "{}", decoded.stdout);
+}
+
+/// Records of devices that go on where an earlier one was cut are marked, as where the agent reads them.
+#[test]
+fn a_record_of_a_device_that_goes_on_is_marked() {
+    let record = |first: u32, last: u32| {
+        let mut datagram = captured::netflow5();
+        // The uptime of the device, and between which times of it the flow was.
+        for (at, time) in [(4, 100_000), (48, first), (52, last)] {
+            datagram[at..at + 4].copy_from_slice(&time.to_be_bytes());
+        }
+        datagram
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("exports.pcap");
+    let exports = captured::capture(&[record(1000, 31_000), record(31_500, 60_000)]);
+    fs::write(&path, exports).unwrap();
+    let path = path.to_str().unwrap();
+    let asked = ["hunt", "--file", path, "--as", "exports", "--fields", "start,continued"];
+    let found = sensor(&[&asked[..], &["--order", "oldest"]].concat()).well().lines();
+    let found: Vec<_> = found.iter().map(|line| line["continued"].as_bool()).collect();
+    assert_eq!(found, [Some(false), Some(true)]);
+    let selected = sensor(&[&asked[..], &["continued == true"]].concat()).well().lines();
+    assert_eq!(selected.len(), 1);
+    let replayed = sensor(&["replay", "--as", "exports", "--columns", "continued", path]).well();
+    assert_eq!(replayed.stdout.lines().skip(1).collect::<Vec<_>>(), ["false", "true"]);
+}

@@ -1,6 +1,9 @@
 //! `sensor store`: status, verify, compact.
 
-use sensor_store::store::{self, Options};
+use sensor_store::{
+    names::SegmentName,
+    store::{self, Options},
+};
 
 use crate::support::{RECORDS, sensor, store};
 
@@ -37,6 +40,62 @@ fn a_sound_store_is_verified_whole() {
         "{}",
         verified.stdout
     );
+}
+
+#[test]
+fn a_deleted_segment_and_one_that_was_put_aside_are_missed_and_counted() {
+    let made = store();
+    let path = made.path.to_str().unwrap();
+    let segments = made.segments();
+    std::fs::remove_file(&segments[1]).unwrap();
+    let aside = format!("{}.damaged", segments[2].display());
+    std::fs::rename(&segments[2], &aside).unwrap();
+    let rows = |at: usize| {
+        let name = segments[at].file_name().unwrap().to_str().unwrap();
+        name.parse::<SegmentName>().unwrap().rows()
+    };
+    let missing = rows(1) + rows(2);
+    let status = sensor(&["store", "status", "--store", path, "--json"]).well().document();
+    assert_eq!(status["missing"].as_u64(), Some(missing));
+    assert_eq!(status["damaged"]["records"].as_u64(), Some(rows(2)));
+    assert_eq!(status["damaged_unknown_octets"], 0);
+    let told = |text: &str| assert!(text.contains("records are missing ("), "{text}");
+    told(&status["diagnostics"].to_string());
+    let verified = sensor(&["store", "verify", "--store", path]);
+    assert_eq!(verified.code, Some(75), "{}", verified.stderr);
+    told(&verified.stderr);
+    assert!(verified.stdout.contains(" are missing between others\n"), "{}", verified.stdout);
+    let hunted = made.hunt(&["--distinct", "srcip"]);
+    assert_eq!(hunted.code, Some(75), "{}", hunted.stderr);
+    told(&hunted.stderr);
+    assert_eq!(hunted.lines()[0]["flows"].as_u64(), Some(RECORDS as u64 - missing));
+    let explained = made.hunt(&["--explain", "--json"]).well().document();
+    let files = explained["files"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["fate"] == "unreadable"), "{explained}");
+    // A journal that was put aside, with a frame that is not what was written: what stands before it is known.
+    let journal = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let journal =
+        journal.filter(|path| path.to_string_lossy().contains("journal-")).next().unwrap();
+    let mut octets = std::fs::read(&journal).unwrap();
+    let end = octets.len() - 1;
+    octets[end] ^= 1;
+    std::fs::write(format!("{}.damaged", journal.display()), octets).unwrap();
+    std::fs::remove_file(&journal).unwrap();
+    let status = sensor(&["store", "status", "--store", path, "--json"]).well().document();
+    let known = status["damaged"]["records"].as_u64().unwrap() - rows(2);
+    assert!(known > 0, "{status}");
+    assert!(status["damaged_unknown_octets"].as_u64() > Some(0), "{status}");
+    let text = sensor(&["store", "status", "--store", path]).well().stdout;
+    assert!(text.contains("B of them have an unknown number of records\n"), "{text}");
+}
+
+#[test]
+fn one_file_is_counted_as_one() {
+    let made = store();
+    let path = made.path.to_str().unwrap();
+    sensor(&["store", "compact", "--store", path]).well();
+    let verified = sensor(&["store", "verify", "--store", path]).well().stdout;
+    assert_eq!(verified, "1 file, 12.0 k records read; no damage\n");
 }
 
 #[test]

@@ -11,14 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use sensor_store::{
-    cells::{Groups, read},
-    documents::tables::Tables,
-    error::Error,
-    hits::reader,
-    layout::Item,
-    library::Library,
-};
+use sensor_store::{error::Error, hits::reader, testing::reading};
 use serde_json::Value;
 use tests::{
     agent::{Agent, binary},
@@ -34,25 +27,13 @@ type Stored = (u64, u64, u16);
 
 /// All records of a store, ascending by their numbers.
 fn records(path: &Path) -> Result<Vec<Stored>, Error> {
-    fn take(groups: &impl Groups, all: &mut Vec<Stored>) -> Result<(), Error> {
-        for group in 0..groups.groups().len() {
-            let records = read(groups, group, Item::all(), &Tables::default())?;
-            for (row, number) in records.sequence.iter().enumerate() {
-                let port = records.batch.source_port[row];
-                all.push((*number, records.batch.received[row], port));
-            }
-        }
-        Ok(())
-    }
-    let library = Library::open(path)?;
-    let holdings = library.holdings(0, u64::MAX)?;
     let mut all = Vec::new();
-    for name in &holdings.segments {
-        take(&library.segment(name)?, &mut all)?;
-    }
-    for journal in &holdings.journals {
-        take(journal, &mut all)?;
-    }
+    reading::each(path, |records| {
+        for (row, number) in records.sequence.iter().enumerate() {
+            let port = records.batch.source_port[row];
+            all.push((*number, records.batch.received[row], port));
+        }
+    })?;
     all.sort_unstable();
     Ok(all)
 }

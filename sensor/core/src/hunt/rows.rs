@@ -158,24 +158,60 @@ impl Rows {
     /// All rows as batches, oldest first, and where each row stands. A batch has rows of one slice of time, `slice` milliseconds long;
     /// within one, rows of the same family and kind of source stand together, whatever the files were that they came from.
     pub fn into_batches(mut self, slice: u64) -> Vec<(FlowBatch, Vec<Place>)> {
-        self.cut();
-        let nowhere = Place { time: 0, sequence: 0 };
-        let mut places: Vec<Vec<Place>> =
-            self.batches.iter().map(|batch| vec![nowhere; batch.len()]).collect();
-        for Kept { place, batch, row } in &self.kept {
-            places[*batch as usize][*row as usize] = *place;
-        }
         let slice = slice.max(1);
-        let mut all = Vec::with_capacity(self.batches.len());
-        for part in self.batches.into_iter().zip(places) {
-            split(part, slice, &mut all);
+        let parts = self.take_batches();
+        let mut all = Vec::with_capacity(parts.len());
+        for (batch, places) in parts {
+            let slices = places.iter().map(|place| place.time / slice).collect();
+            split(batch, places, slices, |_, batch, places| all.push((batch, places)));
         }
         all.sort_by_cached_key(|(batch, places)| {
-            let first = places.iter().min().copied().unwrap_or(nowhere);
+            let first = places.iter().min().copied().unwrap_or(NOWHERE);
             let is_v6 = matches!(batch.addresses, Addresses::V6 { .. });
             (first.time / slice, is_v6, batch.observed_by as u8, first)
         });
         all
+    }
+
+    /// All rows as batches, one row behind the other in the order in which they were received, and where each stands. A batch has rows of one slice of time, `slice`
+    /// milliseconds long. The order does not depend on the files that they came from: what one kind of source told is not put together, so there are as
+    /// many batches as there were changes from one to another.
+    pub fn in_order(mut self, slice: u64) -> Vec<(FlowBatch, Vec<Place>)> {
+        let slice = slice.max(1);
+        let parts = self.take_batches();
+        let mut order: Vec<(Place, usize, usize)> = Vec::with_capacity(self.kept.len());
+        for (at, (_, places)) in parts.iter().enumerate() {
+            order.extend(places.iter().enumerate().map(|(row, place)| (*place, at, row)));
+        }
+        order.sort_unstable();
+        let mut runs: Vec<Vec<u64>> =
+            parts.iter().map(|(_, places)| vec![0; places.len()]).collect();
+        let (mut run, mut before) = (0, None);
+        for (place, at, row) in order {
+            let goes_on = before.is_some_and(|(time, batch, last)| {
+                time == place.time / slice && batch == at && last < row
+            });
+            run += u64::from(!goes_on);
+            runs[at][row] = run;
+            before = Some((place.time / slice, at, row));
+        }
+        let mut all = Vec::new();
+        for ((batch, places), runs) in parts.into_iter().zip(runs) {
+            split(batch, places, runs, |run, batch, places| all.push((run, batch, places)));
+        }
+        all.sort_unstable_by_key(|(run, ..)| *run);
+        all.into_iter().map(|(_, batch, places)| (batch, places)).collect()
+    }
+
+    /// The batches that hold the rows, and where each row stands.
+    fn take_batches(&mut self) -> Vec<(FlowBatch, Vec<Place>)> {
+        self.cut();
+        let mut places: Vec<Vec<Place>> =
+            self.batches.iter().map(|batch| vec![NOWHERE; batch.len()]).collect();
+        for Kept { place, batch, row } in &self.kept {
+            places[*batch as usize][*row as usize] = *place;
+        }
+        std::mem::take(&mut self.batches).into_iter().zip(places).collect()
     }
 
     pub(super) fn comes_before(&self, left: Place, right: Place) -> bool {
@@ -219,30 +255,41 @@ impl Rows {
     }
 }
 
-/// Appends the parts of a batch, each with rows of one slice of time. A row is copied a logarithmic number of times.
-fn split(whole: (FlowBatch, Vec<Place>), slice: u64, all: &mut Vec<(FlowBatch, Vec<Place>)>) {
-    let mut left = vec![whole];
-    while let Some((mut batch, mut places)) = left.pop() {
-        let mut slices: Vec<u64> = places.iter().map(|place| place.time / slice).collect();
-        slices.sort_unstable();
-        let (Some(first), Some(last)) = (slices.first(), slices.last()) else { continue };
+/// Gives the parts of a batch, each with the rows of one key, and the key. A row is copied a logarithmic number of times.
+fn split(
+    batch: FlowBatch,
+    places: Vec<Place>,
+    keys: Vec<u64>,
+    mut part: impl FnMut(u64, FlowBatch, Vec<Place>),
+) {
+    let mut left = vec![(batch, places, keys)];
+    while let Some((mut batch, places, keys)) = left.pop() {
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { continue };
         if first == last {
-            all.push((batch, places));
+            part(*first, batch, places);
             continue;
         }
-        // The slice in the middle belongs to the later half, unless nothing is before it.
-        let middle = slices[slices.len() / 2];
+        // The key in the middle belongs to the later half, unless nothing is before it.
+        let middle = sorted[sorted.len() / 2];
         let bound = if middle == *first { middle + 1 } else { middle };
         let (early, late): (Vec<usize>, Vec<usize>) =
-            (0..places.len()).partition(|row| places[*row].time / slice < bound);
+            (0..keys.len()).partition(|row| keys[*row] < bound);
+        let of = |rows: &[usize], batch| {
+            let places = rows.iter().map(|row| places[*row]).collect();
+            (batch, places, rows.iter().map(|row| keys[*row]).collect())
+        };
         let mut before = batch.clone();
         before.keep(&early);
-        left.push((before, early.iter().map(|row| places[*row]).collect()));
+        left.push(of(&early, before));
         batch.keep(&late);
-        places = late.iter().map(|row| places[*row]).collect();
-        left.push((batch, places));
+        left.push(of(&late, batch));
     }
 }
+
+/// Before it is known.
+const NOWHERE: Place = Place { time: 0, sequence: 0 };
 
 #[cfg(test)]
 mod tests {
@@ -332,6 +379,40 @@ mod tests {
                 found.extend(places);
             }
             found.sort_by_key(|place| std::cmp::Reverse(*place));
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    proptest! {
+        /// Rows are in the order in which they were received, whatever the batches they came in: files are made into others.
+        #[test]
+        fn the_order_of_batches_is_that_of_their_rows(
+            times in proptest::collection::vec(0_u64..12, 1..60),
+            kinds in proptest::collection::vec(0_usize..4, 60),
+            slice in 1_u64..15,
+        ) {
+            let all: Vec<Place> =
+                (1..).zip(&times).map(|(sequence, time)| Place { time: *time, sequence }).collect();
+            let mut rows = Rows::new(Order::OldestFirst, 50, None);
+            // What stands together in a file is what tells the same, so that files interleave.
+            for kind in 0..4 {
+                let own = all.iter().zip(&kinds).filter(|(_, own)| **own == kind);
+                let own: Vec<Place> = own.map(|(place, _)| *place).collect();
+                if !own.is_empty() {
+                    let numbers: Vec<u64> = own.iter().map(|place| place.sequence).collect();
+                    rows.add(batch(&numbers), &own);
+                }
+            }
+            let mut expected = all;
+            expected.sort();
+            expected.truncate(50);
+            let mut found = Vec::new();
+            for (batch, places) in rows.in_order(slice) {
+                prop_assert!(places.iter().all(|own| own.time / slice == places[0].time / slice));
+                let numbers: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+                prop_assert_eq!(&batch.octets, &numbers);
+                found.extend(places);
+            }
             prop_assert_eq!(found, expected);
         }
     }

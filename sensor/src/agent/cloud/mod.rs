@@ -25,6 +25,7 @@ use std::{
 use super::{
     progress::{self, Progress},
     status::losses,
+    unread::Unread,
 };
 use crate::replay::{
     folders::Listing,
@@ -82,16 +83,20 @@ pub(super) fn read(
         told = objects.skipped.len();
     };
     tell(objects, &progress);
+    let mut unread = Unread::new(files.len());
     for file in &files {
         let ended = objects.read(file, &meter, &mut |batch| {
             (0..batch.records()).for_each(|_| progress.count());
             each(batch)
-        })?;
+        });
         tell(objects, &progress);
-        if ended.is_break() {
-            return Ok(());
+        match ended {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => return unread.end(),
+            Err(error) => unread.note(Err(error.into())),
         }
     }
+    unread.end()?;
     let unreadable = objects.skipped.iter().filter(|skipped| skipped.why.may_be_log()).count();
     ensure!(
         unreadable == 0,

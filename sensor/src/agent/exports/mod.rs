@@ -19,7 +19,10 @@ pub use super::devices::captured as options;
 
 use std::{ops::ControlFlow, path::Path};
 
-use super::progress::{self, Progress};
+use super::{
+    progress::{self, Progress},
+    unread::Unread,
+};
 use crate::replay::{
     exports::{self, Counts},
     meter::Meter,
@@ -62,9 +65,9 @@ impl Files {
         let meter = Meter::of(files);
         let mut progress = Progress::new(&meter, "datagrams", progress::is_wanted(printed));
         let mut ended = false;
-        let mut result = Ok(());
+        let mut unread = Unread::new(files.len());
         for path in files {
-            result =
+            let result =
                 exports::read(path.as_ref(), &meter, counts, &mut |datagram: exports::Datagram<
                     '_,
                 >| {
@@ -78,7 +81,8 @@ impl Files {
                     ended = flow.is_break();
                     flow
                 });
-            if ended || result.is_err() {
+            unread.note(result.map_err(anyhow::Error::from));
+            if ended {
                 break;
             }
         }
@@ -86,6 +90,6 @@ impl Files {
             collector.finish(batches);
             let _ = each(Step::Behind, collector, batches);
         }
-        Ok(result?)
+        unread.end()
     }
 }

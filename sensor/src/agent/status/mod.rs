@@ -398,7 +398,7 @@ impl From<Totals> for Flows {
 impl<A> Sink<A> {
     /// A sink, by its report.
     pub fn of<B: Into<A>>(report: set::Report<B>) -> Self {
-        let set::Report { name, account, capacity, connection, repeated, error } = report;
+        let set::Report { name, account, capacity, connection, repeated, error, store: _ } = report;
         let connection = connection.map(|(connected, outages)| Connection { connected, outages });
         Self {
             name,

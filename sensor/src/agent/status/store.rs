@@ -40,6 +40,8 @@ pub struct Store {
     pub octets: u64,
     /// When the oldest of their records was received, milliseconds since the epoch.
     pub oldest: Option<u64>,
+    /// Records that are missing between others.
+    pub missing: u64,
     /// Journals.
     pub journals: u64,
     /// Their octets.
@@ -77,6 +79,7 @@ impl Store {
             files: figures.files,
             octets: figures.octets,
             oldest: figures.oldest,
+            missing: figures.missing,
             journals: journals.journals,
             journal_octets: journals.octets,
             journal_begun: journals.begun,

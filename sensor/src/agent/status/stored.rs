@@ -19,6 +19,7 @@ pub struct StoreRow {
     pub octets: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_ms: Option<u64>,
+    pub missing: u64,
     pub journals: u64,
     pub journal_octets: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +49,7 @@ pub fn row(status: &Status) -> Option<StoreRow> {
         files: store.files,
         octets: store.octets,
         oldest_ms: store.oldest,
+        missing: store.missing,
         journals: store.journals,
         journal_octets: store.journal_octets,
         journal_begun_ms: store.journal_begun,
@@ -86,6 +88,12 @@ impl StoreRow {
             let reasons = self.shed.iter().map(|row| format!("{} {}", row.reason, row.records));
             lines
                 .push(format!("not stored, by reason: {}", reasons.collect::<Vec<_>>().join(", ")));
+        }
+        if self.missing > 0 {
+            let missing = self.missing;
+            lines.push(format!(
+                "{missing} records are missing between others: `sensor store status` says which"
+            ));
         }
         lines.extend(self.error.iter().map(|error| format!("CANNOT BE WRITTEN: {error}")));
         lines

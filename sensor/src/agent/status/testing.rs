@@ -266,6 +266,7 @@ pub fn status() -> Status {
             files: 7,
             octets: 190_000,
             oldest: Some(NOW - 86_400_000),
+            missing: 20,
             journals: 2,
             journal_octets: 17_000,
             journal_begun: Some(NOW - 90_000),

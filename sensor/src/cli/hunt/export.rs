@@ -145,7 +145,10 @@ pub fn export(args: &ExportArgs) -> anyhow::Result<()> {
     match (args.format, output) {
         (ExportForm::Parquet, Some(path)) => export.parquet(path)?,
         (ExportForm::Ipfix, Some(folder)) => export.ipfix(folder)?,
-        (form, Some(path)) => text(path, |out| export.lines(form, out))?,
+        (form, Some(path)) => text(path, |out| {
+            export.lines(form, out)?;
+            Ok(!export.pages.is_stopped)
+        })?,
         (form, None) => {
             let mut out = BufWriter::with_capacity(1 << 16, stdio::output());
             export.lines(form, &mut out).and_then(|()| out.flush())?;
@@ -200,7 +203,7 @@ impl Export<'_> {
             if written.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         written?;
-        segment.finish()
+        segment.finish(!self.pages.is_stopped)
     }
 
     fn ipfix(&mut self, folder: &Path) -> anyhow::Result<()> {

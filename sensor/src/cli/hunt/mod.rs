@@ -27,6 +27,8 @@ mod summary;
 pub mod table;
 pub mod watch;
 
+use sensor_core::hunt::Partial;
+
 pub use self::args::{EXAMPLES, HuntArgs, RangeArgs};
 use self::{
     args::HuntForm,
@@ -66,8 +68,9 @@ pub fn hunt(args: &HuntArgs) -> anyhow::Result<()> {
     let answered = asked.answer(args)?;
     let found = Found::of(answered.answer, &asked.wanted, 1 + args.sums.also.len())?;
     let next = found.next();
-    deliver(found, form, &asked.shown(args), &args.output)?;
     let (account, fault) = (&answered.account, answered.fault.as_deref());
+    let is_whole = account.partial != Some(Partial::Cancelled);
+    deliver(found, form, &asked.shown(args), &args.output, is_whole)?;
     stdio::to_stderr(summary::faults(account, fault).styled());
     stdio::note(Cost::of(account, answered.elapsed, asked.is_foreign()).line(next.is_some()));
     if let Some(token) = next {

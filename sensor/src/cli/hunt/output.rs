@@ -15,16 +15,19 @@ use crate::{
     stdio,
 };
 
-/// Puts an answer where it is wanted.
+/// Puts an answer where it is wanted; one that `is_whole`, not stopped, in place of a file that is there.
 pub fn deliver(
     mut found: Found,
     form: HuntForm,
     shown: &Shown,
     output: &OutputArgs,
+    is_whole: bool,
 ) -> anyhow::Result<()> {
     match (&output.output, form) {
-        (Some(path), HuntForm::Parquet) => file::parquet(path, found),
-        (Some(path), form) => file::text(path, |out| found.write(form, shown, None, out)),
+        (Some(path), HuntForm::Parquet) => file::parquet(path, found, is_whole),
+        (Some(path), form) => {
+            file::text(path, |out| found.write(form, shown, None, out).map(|()| is_whole))
+        }
         (None, _) => {
             let width = stdio::output_width();
             let mut out = std::io::BufWriter::with_capacity(1 << 16, stdio::output());

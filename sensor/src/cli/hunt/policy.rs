@@ -101,7 +101,7 @@ pub fn stored(
     sink: Sink<'_>,
 ) -> anyhow::Result<()> {
     passed.each(asked, archive, Needs::ALL, |rows| {
-        rows.into_batches(SLICE).into_iter().try_for_each(|(batch, places)| {
+        rows.in_order(SLICE).into_iter().try_for_each(|(batch, places)| {
             let received = places.iter().max().map_or(0, |place| place.time);
             sink(batch, received)
         })

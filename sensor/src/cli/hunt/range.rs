@@ -5,7 +5,7 @@ use std::time::Duration;
 use sensor_core::diagnostic::Findings;
 
 use super::args::RangeArgs;
-use crate::cli::{exit::Failure, when::Zone};
+use crate::cli::{exit::Failure, local, when::Zone};
 
 /// From when on, and before when flows were received; milliseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ impl Range {
     /// A text is no time, or the range is empty.
     pub fn of(args: &RangeArgs, now: u64) -> anyhow::Result<Self> {
         let zone = if args.local { Zone::Local } else { Zone::Utc };
+        if args.local
+            && let Some(fault) = local::fault()
+        {
+            return Err(Failure::usage(fault).into());
+        }
         if let Some(last) = args.last {
             if last == Duration::ZERO {
                 return Err(Failure::usage("--last is no time at all: write `--last 24h`").into());

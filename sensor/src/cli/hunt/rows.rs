@@ -13,11 +13,7 @@ use sensor_core::{
 use super::table::{Column, Table, numbers, words};
 use crate::{
     cli::when::Zone,
-    export::log::{
-        csv::{self, Columns},
-        json,
-        line::Cells,
-    },
+    export::log::{csv::Columns, json, line::Cells, people},
 };
 
 /// Octets after which text is written.
@@ -130,15 +126,7 @@ impl Shown {
 
     fn cells(&self, row: Row<'_>) -> Vec<String> {
         if !self.fields.is_empty() {
-            let cell = |field: &&'static Field| {
-                let mut cell = Vec::new();
-                csv::write_cell(&mut cell, field.value(row));
-                match cell.is_empty() {
-                    true => "-".to_owned(),
-                    false => String::from_utf8_lossy(&cell).into_owned(),
-                }
-            };
-            return self.fields.iter().map(cell).collect();
+            return self.fields.iter().map(|field| people::cell(field.value(row))).collect();
         }
         let cells = Cells::of(row);
         vec![

@@ -1,5 +1,7 @@
 //! Aligned columns for people: as many of them as the terminal is wide.
 
+use crate::export::log::people::spelled;
+
 /// A column.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -27,13 +29,9 @@ impl Table {
         Self { columns, rows: Vec::new() }
     }
 
-    /// Adds a row, a cell for each column. Control characters would reach the terminal: they are spelled out.
+    /// Adds a row, a cell for each column. What a terminal would obey is spelled out.
     pub fn push(&mut self, row: impl IntoIterator<Item = String>) {
-        let shown = |cell: String| match cell.contains(char::is_control) {
-            true => cell.escape_debug().to_string(),
-            false => cell,
-        };
-        self.rows.push(row.into_iter().map(shown).collect());
+        self.rows.push(row.into_iter().map(|cell| spelled(&cell)).collect());
     }
 
     /// How wide it is as a whole.

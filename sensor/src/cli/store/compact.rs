@@ -11,7 +11,10 @@ use sensor_store::{
 };
 use serde::Serialize;
 
-use super::{folder::FolderArgs, status::told};
+use super::{
+    folder::FolderArgs,
+    status::{counted, told},
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -86,10 +89,13 @@ fn work(path: &Path, options: Options) -> anyhow::Result<Outcome<Compacted>> {
 impl Body for Compacted {
     fn text(&self) -> String {
         let Self { sealed, compacted, before, after, .. } = self;
-        let segments = |own: &Segments| format!("{} files, {}B", own.files, octets(own.octets));
+        let segments =
+            |own: &Segments| format!("{}, {}B", counted(own.files, "file"), octets(own.octets));
         let (before, after) = (segments(before), segments(after));
+        let sealed = counted(*sealed as u64, "journal");
+        let compacted = counted(*compacted as u64, "segment");
         format!(
-            "{sealed} journals sealed, {compacted} segments made into others\nbefore: {before}\nafter:  {after}\n"
+            "{sealed} sealed, {compacted} made into others\nbefore: {before}\nafter:  {after}\n"
         )
     }
 }

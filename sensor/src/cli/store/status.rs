@@ -6,7 +6,13 @@ use std::{
 };
 
 use sensor_core::diagnostic::{Finding, Findings, Theme};
-use sensor_store::{folder::Folder, library::Library, names::SegmentName};
+use sensor_store::{
+    aside,
+    folder::Folder,
+    gaps::{Gap, REMEDY},
+    library::Library,
+    names::SegmentName,
+};
 use serde::Serialize;
 
 use super::folder::FolderArgs;
@@ -31,7 +37,12 @@ struct Status {
     free_octets: u64,
     segments: Files,
     journals: Files,
+    /// Those that were put aside: their records are those that are known of.
     damaged: Files,
+    /// Octets of these with records whose number is not known.
+    damaged_unknown_octets: u64,
+    /// Records that are missing between others.
+    missing: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,7 +126,9 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Status>> {
             widen(from, to);
         }
     }
-    folder.damaged()?.iter().for_each(|(_, octets)| damaged.add(0, *octets));
+    let put_aside = aside::all(&folder)?;
+    put_aside.iter().for_each(|own| damaged.add(own.records, own.octets));
+    holdings.gaps.iter().for_each(|gap| findings.push(missing(*gap)));
     let mut columns: Vec<Column> =
         columns.into_iter().map(|(name, octets)| Column { name, octets }).collect();
     columns.sort_by(|one, other| other.octets.cmp(&one.octets).then(one.name.cmp(&other.name)));
@@ -128,12 +141,19 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Status>> {
         segments,
         journals,
         damaged,
+        damaged_unknown_octets: put_aside.iter().map(|own| own.unknown).sum(),
+        missing: holdings.gaps.iter().map(Gap::records).sum(),
         first_ms: times.map(|(first, _)| first),
         last_ms: times.map(|(_, last)| last),
         days: days.into_iter().map(|(day, files)| Day { day, files }).collect(),
         columns,
     };
     Ok(Outcome::well(body, findings))
+}
+
+/// What is said of records that are missing.
+pub fn missing(gap: Gap) -> Finding {
+    Finding::warning(gap.to_string(), REMEDY)
 }
 
 /// An error with its causes.
@@ -145,6 +165,12 @@ pub fn told(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// So many of something, such as `1 file`.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", octets(count))
 }
 
 fn per_record(octets: u64, records: u64) -> String {
@@ -183,8 +209,21 @@ impl Body for Status {
             if name == "damaged" && files == 0 {
                 continue;
             }
-            let what = if files == 1 { "file" } else { "files" };
-            line(name, &format!("{files} {what}, {} records, {}B", octets(records), octets(own)));
+            let mut text = format!(
+                "{}, {} records, {}B",
+                counted(files, "file"),
+                octets(records),
+                octets(own)
+            );
+            if name == "damaged" && self.damaged_unknown_octets > 0 {
+                let unknown = octets(self.damaged_unknown_octets);
+                text.push_str(&format!("; {unknown}B of them have an unknown number of records"));
+            }
+            line(name, &text);
+        }
+        if self.missing > 0 {
+            let text = format!("{} records are in no file, see the warnings", octets(self.missing));
+            line("missing", &text);
         }
         if !self.days.is_empty() {
             let mut table = Table::new(vec![

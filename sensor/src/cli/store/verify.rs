@@ -13,9 +13,11 @@ use sensor_core::{
     sync::Unpoisoned as _,
 };
 use sensor_store::{
+    aside::{self, PutAside},
     cells::{self, Groups as _, Told},
     documents::tables::Tables,
     folder::Folder,
+    gaps::Gap,
     journal::reader::Journal,
     layout::Item,
     library::Library,
@@ -24,7 +26,10 @@ use sensor_store::{
 };
 use serde::Serialize;
 
-use super::{folder::FolderArgs, status::told};
+use super::{
+    folder::FolderArgs,
+    status::{counted, missing, told},
+};
 use crate::{
     cli::{
         exit::{Exit, Failure},
@@ -48,6 +53,8 @@ struct Verified {
     damaged_records: u64,
     /// Files that were put aside before.
     put_aside: u64,
+    /// Records that are missing between others.
+    missing: u64,
     /// Whether it was stopped before all was read.
     stopped: bool,
 }
@@ -118,10 +125,21 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Verified>> {
     }
     let mut findings = counts.findings.into_inner().unwrap_or_default();
     findings.sort_by(|one, other| one.0.cmp(&other.0));
-    let put_aside = folder.damaged()?;
+    let put_aside = aside::all(&folder)?;
     let mut findings: Findings = findings.into_iter().map(|(_, finding)| finding).collect();
-    for (path, _) in &put_aside {
-        let message = format!("{} was put aside as damaged before", path.display());
+    holdings.gaps.iter().for_each(|gap| findings.push(missing(*gap)));
+    for PutAside { path, records, unknown, .. } in &put_aside {
+        let mut message = format!(
+            "{} was put aside as damaged before, with {}",
+            path.display(),
+            counted(*records, "known record")
+        );
+        if *unknown > 0 {
+            message.push_str(&format!(
+                " and {} in which nobody knows how many there are",
+                counted(*unknown, "octet")
+            ));
+        }
         let help = "nothing reads it; delete it when nobody wants to look at it any more";
         findings.push(Finding::warning(message, help));
     }
@@ -132,16 +150,25 @@ fn read(path: &Path) -> anyhow::Result<Outcome<Verified>> {
         damaged_files: counts.damaged_files.into_inner(),
         damaged_records: counts.damaged_records.into_inner(),
         put_aside: put_aside.len() as u64,
+        missing: holdings.gaps.iter().map(Gap::records).sum(),
         stopped: stop.into_inner(),
     };
     let failure = match (body.damaged_files, body.stopped) {
+        (0, false) if body.missing > 0 => {
+            Some(format!("{} missing", is_or_are(body.missing, "record")))
+        }
         (0, false) => None,
         (0, true) => Some("it was stopped before all was read".to_owned()),
-        (1, _) => Some("1 file is damaged".to_owned()),
-        (files, _) => Some(format!("{files} files are damaged")),
+        (files, _) => Some(format!("{} damaged", is_or_are(files, "file"))),
     };
     let failure = failure.map(|message| Failure { exit: Exit::Partial, ..Failure::other(message) });
     Ok(Outcome { body, findings, failure })
+}
+
+/// As in `1 file is` and `2 files are`.
+fn is_or_are(count: u64, what: &str) -> String {
+    let verb = if count == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(count, what))
 }
 
 fn segment(library: &Library, path: &Path, name: &SegmentName, counts: &Counts) {
@@ -197,8 +224,8 @@ fn journal(own: &Journal, counts: &Counts) {
 
 impl Body for Verified {
     fn text(&self) -> String {
-        let (files, records) = (octets(self.files), octets(self.records));
-        let mut text = format!("{files} files, {records} records read");
+        let (files, records) = (counted(self.files, "file"), counted(self.records, "record"));
+        let mut text = format!("{files}, {records} read");
         match self.damaged_files {
             0 => text.push_str("; no damage"),
             damaged if self.damaged_records == 0 => text
@@ -210,6 +237,12 @@ impl Body for Verified {
         }
         if self.put_aside > 0 {
             text.push_str(&format!("; {} put aside before", self.put_aside));
+        }
+        if self.missing > 0 {
+            text.push_str(&format!(
+                "; {} missing between others",
+                is_or_are(self.missing, "record")
+            ));
         }
         text.push('\n');
         text

@@ -7,7 +7,7 @@ use sensor_core::{
     hunt::{Group, GroupBy, Metric, Prefixes, Sums},
 };
 
-use super::{csv, json, line};
+use super::{csv, json, line, people};
 
 /// Groups, and what is shown of them.
 #[derive(Clone, Copy, Debug)]
@@ -145,13 +145,9 @@ fn distinct_key(of: &GroupBy) -> String {
 /// The values of a group as people read them.
 pub fn shown_values(by: &[GroupBy], values: &[Option<OwnedValue>]) -> Vec<String> {
     let value = |(by, value): (&GroupBy, &Option<OwnedValue>)| {
-        let mut cell = Vec::new();
-        write_cell(&mut cell, by, value.as_ref());
-        match cell.is_empty() {
-            true => "-".to_owned(),
-            // Control characters of a foreign name would reach the terminal.
-            false => String::from_utf8_lossy(&cell).escape_debug().to_string(),
-        }
+        let value = value.as_ref();
+        let prefix = value.and_then(|value| shown(by, value));
+        prefix.unwrap_or_else(|| people::cell(value.map_or(Value::Absent, OwnedValue::value)))
     };
     by.iter().zip(values).map(value).collect()
 }

@@ -184,7 +184,7 @@ impl Drop for StoreSink {
 }
 
 fn tell(store: &str, found: &Recovered) {
-    let Recovered { unfinished, superseded, journals, journaled, sealed } = *found;
+    let Recovered { unfinished, superseded, journals, journaled, sealed, missing } = *found;
     tracing::info!(
         %store,
         sealed,
@@ -194,6 +194,13 @@ fn tell(store: &str, found: &Recovered) {
         superseded,
         "opened the flow store: records in sealed files and in journals, files left by a crash and deleted"
     );
+    if missing > 0 {
+        tracing::warn!(
+            %store,
+            records = missing,
+            "records of the flow store are missing between others: a file was deleted or put aside as damaged; `sensor store status` says which"
+        );
+    }
 }
 
 #[cfg(test)]

@@ -19,3 +19,15 @@ pub struct StoreReport {
     /// What is wrong now.
     pub trouble: Option<String>,
 }
+
+impl StoreReport {
+    /// The same of a store that was opened anew, with what was counted of it `earlier`; gauges are those of now.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self) -> Self {
+        if self.folder == earlier.folder {
+            self.statement = self.statement.after(&earlier.statement);
+            self.figures = self.figures.after(&earlier.figures);
+        }
+        self
+    }
+}

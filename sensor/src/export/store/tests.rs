@@ -3,15 +3,7 @@
 use std::{fs, path::Path};
 
 use sensor_core::flow::{batch::FlowBatch, lot::LotPart, testing};
-use sensor_store::{
-    cells::{Groups, read},
-    documents::tables::Tables,
-    journal::Sync,
-    layout::Item,
-    library::Library,
-    plan::Retention,
-    store::Options,
-};
+use sensor_store::{journal::Sync, plan::Retention, store::Options, testing::reading};
 
 use super::*;
 use crate::export::set::{Plan, SinkSet};
@@ -37,19 +29,8 @@ fn numbered(first: u64, rows: u64) -> Arc<FlowBatch> {
 
 /// What all records say of themselves, ascending.
 fn found(folder: &Path) -> Vec<u64> {
-    fn take(groups: &impl Groups, all: &mut Vec<u64>) {
-        for group in 0..groups.groups().len() {
-            let records = read(groups, group, Item::all(), &Tables::default()).expect("readable");
-            all.extend(&records.batch.octets);
-        }
-    }
-    let library = Library::open(folder).expect("a store");
-    let holdings = library.holdings(0, u64::MAX).expect("readable");
     let mut all = Vec::new();
-    for name in &holdings.segments {
-        take(&library.segment(name).expect("a file"), &mut all);
-    }
-    holdings.journals.iter().for_each(|journal| take(journal, &mut all));
+    reading::each(folder, |records| all.extend(&records.batch.octets)).expect("readable");
     all.sort_unstable();
     all
 }
@@ -220,6 +201,25 @@ fn a_reload_opens_the_folder_anew_and_loses_nothing() {
     offer(26);
     set.settle(swapped, Duration::from_secs(60), start).expect("opened anew");
     offer(51);
+    // What was counted before goes on, and so does what comes now.
+    until("stored", || set.store().is_some_and(|(report, _)| report.statement.stored == 75));
+    let (report, not_sent) = set.store().expect("a store");
+    assert!(report.statement.is_balanced(), "{report:?}");
+    assert_eq!((report.statement.carried, not_sent.flows), (0, 0));
+    // Another folder is another store.
+    let other = tempfile::tempdir().expect("a folder");
+    let wanted = Wanted(options(other.path(), 50));
+    let prepared = set.prepare(vec![wanted.clone()], start).expect("ready");
+    let swapped = set.swap(prepared);
+    set.settle(swapped, Duration::from_secs(60), start).expect("opened");
+    assert_eq!(set.store().map(|(report, _)| report.statement.stored), Some(0));
+    // And one that comes back has its account again.
+    let prepared = set.prepare(vec![Wanted(options(folder.path(), 100))], start).expect("ready");
+    let swapped = set.swap(prepared);
+    set.settle(swapped, Duration::from_secs(60), start).expect("opened");
+    let (report, _) = set.store().expect("a store");
+    assert!(report.statement.is_balanced(), "{report:?}");
+    assert_eq!(report.statement.stored, 75);
     set.stop(Duration::from_secs(60));
     set.end(false);
     assert_eq!(found(folder.path()), (1..=75).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use sensor_wire::cloud::columnar::fault::Fault;
 
 use super::reader::Journal;
 use crate::{
-    cells::{Cells, Group, Groups, Told, read_items},
+    cells::{Cells, Group, Groups, Steps, Told, read_items},
     documents::{self, tables::Tables},
     error::Error,
     layout::Item,
@@ -44,9 +44,10 @@ impl<'j> FrameScan<'j> {
         let window = Window { journal, group, frames: 0..0, own };
         Self { tables, window, port_labels: Arc::new(labels), octets: 0 }
     }
+}
 
-    /// Goes on to the next rows; says how many, 0 at the end.
-    pub fn advance(&mut self, records: &mut Records) -> usize {
+impl Steps for FrameScan<'_> {
+    fn advance(&mut self, records: &mut Records) -> usize {
         let Window { journal, group, frames, own: [own] } = &mut self.window;
         (*frames, own.rows) = journal.window(*group, frames.end, STEP);
         records.batch = if own.v6 { FlowBatch::v6(own.source) } else { FlowBatch::v4(own.source) };
@@ -57,11 +58,7 @@ impl<'j> FrameScan<'j> {
         own.rows
     }
 
-    /// Reads items of all rows at hand, or of some.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    pub fn read(
+    fn read(
         &mut self,
         items: &[Item],
         rows: Option<&[u32]>,
@@ -73,8 +70,7 @@ impl<'j> FrameScan<'j> {
         read_items(&self.window, 0, items, rows, self.tables, records)
     }
 
-    /// Octets that were read.
-    pub fn octets(&self) -> u64 {
+    fn octets(&self) -> u64 {
         self.octets
     }
 }

@@ -1,7 +1,7 @@
 //! Values that a page names by number, the numbers in runs of few bits: read straight into the type of a column, from any row on.
 
 use bytes::Bytes;
-use sensor_wire::cloud::columnar::delta::varint;
+use sensor_wire::cloud::columnar::runs::{self, Numbers, bits};
 
 /// The numbers of a page.
 #[derive(Debug, Default)]
@@ -23,14 +23,6 @@ struct Run {
     numbers: Numbers,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Numbers {
-    /// One, again and again.
-    Repeated(u32),
-    /// They begin with this octet.
-    Packed(usize),
-}
-
 /// Numbers that are unpacked at once: a whole number of words, whatever the width.
 const BLOCK: usize = 32;
 
@@ -46,28 +38,14 @@ impl Packed {
         }
         let (mut at, mut first) = (0, 0);
         while first < count {
-            let mut rest = self.octets.get(at..)?;
-            let header = varint(&mut rest)?;
-            at = self.octets.len() - rest.len();
-            let length = usize::try_from(header >> 1).ok().filter(|length| *length > 0)?;
-            let (length, numbers, taken) = if header & 1 == 0 {
-                let octets = width.div_ceil(8);
-                let mut word = [0; 4];
-                word[..octets].copy_from_slice(rest.get(..octets)?);
-                (length, Numbers::Repeated(u32::from_le_bytes(word)), octets)
-            } else if let Some(most) = (rest.len() * 8).checked_div(width) {
-                // Groups of eight; some writers leave out what nobody reads of the last one.
-                let there = length.saturating_mul(8).min(most);
-                (there, Numbers::Packed(at), (there * width).div_ceil(8))
-            } else {
-                (length.saturating_mul(8), Numbers::Repeated(0), 0)
+            let run = runs::Run::first(self.octets.get(at..)?, width)?;
+            let end = count.min(first.saturating_add(run.count));
+            let numbers = match run.numbers {
+                Numbers::Packed(behind) => Numbers::Packed(at + behind),
+                repeated => repeated,
             };
-            if length == 0 {
-                return None;
-            }
-            let end = count.min(first.saturating_add(length));
             self.runs.push(Run { first, end, numbers });
-            (at, first) = (at + taken, end);
+            (at, first) = (at + run.octets, end);
         }
         Some(())
     }
@@ -116,26 +94,10 @@ impl Packed {
         let Run { first, numbers, .. } = self.run(number)?;
         let place = match numbers {
             Numbers::Repeated(place) => place,
-            Numbers::Packed(begin) => one(&self.octets[begin..], self.width, number - first),
+            Numbers::Packed(begin) => bits(&self.octets[begin..], self.width, number - first),
         };
         dictionary.get(place as usize).copied()
     }
-}
-
-/// One of the numbers that are packed.
-#[inline(always)]
-fn one(octets: &[u8], width: usize, number: usize) -> u32 {
-    let bit = number * width;
-    let behind = &octets[(bit / 8).min(octets.len())..];
-    let word = match behind.first_chunk() {
-        Some(word) => u64::from_le_bytes(*word),
-        None => {
-            let mut word = [0; 8];
-            word[..behind.len()].copy_from_slice(behind);
-            u64::from_le_bytes(word)
-        }
-    };
-    ((word >> (bit % 8)) & ((1 << width) - 1)) as u32
 }
 
 /// Appends the values of packed numbers.
@@ -150,7 +112,7 @@ fn unpack<T: Copy + Default>(
     let end = from + count;
     let begin = from.next_multiple_of(BLOCK).min(end);
     for number in from..begin {
-        out.push(*dictionary.get(one(octets, width, number) as usize)?);
+        out.push(*dictionary.get(bits(octets, width, number) as usize)?);
     }
     let first = begin / BLOCK * width * 4;
     let there = octets.len().saturating_sub(first) / (width * 4);
@@ -160,7 +122,7 @@ fn unpack<T: Copy + Default>(
         whole_blocks(octets, width, dictionary, out)?;
     }
     for number in begin + blocks * BLOCK..end {
-        out.push(*dictionary.get(one(octets, width, number) as usize)?);
+        out.push(*dictionary.get(bits(octets, width, number) as usize)?);
     }
     Some(())
 }
@@ -220,7 +182,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::encode::runs;
+    use crate::encode;
 
     proptest! {
         /// Every part of a page has its values, in blocks and one by one.
@@ -241,7 +203,7 @@ mod tests {
                 .collect();
             let dictionary: Vec<u64> = (0..=most).map(|number| u64::from(number) * 3).collect();
             let mut octets = Vec::new();
-            runs::write(&numbers, width as u32, &mut octets);
+            encode::runs::write(&numbers, width as u32, &mut octets);
             let mut packed = Packed::default();
             prop_assert_eq!(packed.open(octets.into(), width, numbers.len()), Some(()));
             for part in parts {

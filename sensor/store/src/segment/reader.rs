@@ -17,7 +17,7 @@ use parquet::{
 use sensor_core::flow::{columns::Column, mac, source::Source};
 use sensor_wire::cloud::columnar::{
     self,
-    fault::{Fault, guarded},
+    fault::Fault,
     pages::{Page, Pages},
     runs::Runs,
     source::Seekable,
@@ -185,13 +185,8 @@ impl Segment {
     /// When it cannot be read.
     pub fn filter(&self, group: usize, side: Item) -> Result<Option<Filter>, Error> {
         let Some(column) = self.columns[side.place()] else { return Ok(None) };
-        let chunk = self.file.metadata().row_group(group).column(column);
-        if chunk.bloom_filter_length().is_some_and(|length| length < 0) {
-            return Err(self.fault(group, side, Fault::Cut));
-        }
-        let read = guarded(|| Ok(Sbbf::read_from_column_chunk(chunk, &**self.file.source())?));
-        let filter = read.map_err(|fault| self.fault(group, side, fault))?;
-        Ok(filter.filter(|filter| filter.num_blocks() > 0).map(Filter))
+        let filter = self.file.filter(group, column);
+        Ok(filter.map_err(|fault| self.fault(group, side, fault))?.map(Filter))
     }
 
     /// The pages of an item in a group.

@@ -17,7 +17,7 @@ use super::{
     reader::Segment,
 };
 use crate::{
-    cells::{Dictionary, Groups as _, Told},
+    cells::{Dictionary, Groups as _, Steps, Told},
     documents::{self, tables::Tables},
     error::Error,
     layout::{Form, Item, Table, companion, is_of_profiles, is_shaping, mark},
@@ -89,16 +89,8 @@ impl Enter for Entering<'_> {
     }
 }
 
-impl<'s> GroupScan<'s> {
-    /// Begins with the first rows.
-    pub fn new(segment: &'s Segment, group: usize, tables: &'s Tables) -> Self {
-        let none = Item::all().iter().map(|_| None).collect();
-        let is_read = vec![false; Item::all().len()];
-        Self { segment, group, tables, columns: none, from: 0, rows: 0, is_read }
-    }
-
-    /// Goes on to the next rows; says how many, 0 at the end.
-    pub fn advance(&mut self, records: &mut Records) -> usize {
+impl Steps for GroupScan<'_> {
+    fn advance(&mut self, records: &mut Records) -> usize {
         let own = &self.segment.groups()[self.group];
         self.from += self.rows;
         self.rows = STEP.min(own.rows - self.from);
@@ -121,24 +113,7 @@ impl<'s> GroupScan<'s> {
         self.rows
     }
 
-    /// Octets that were read, as they are stored.
-    pub fn octets(&self) -> u64 {
-        let octets = |open: &Open| match open {
-            Open::U8(column) => column.octets(),
-            Open::U16(column) => column.octets(),
-            Open::U32(column, _) => column.octets(),
-            Open::U64(column) => column.octets(),
-            Open::U128(column) => column.octets(),
-            Open::Mac(column) => column.octets(),
-        };
-        self.columns.iter().flatten().map(octets).sum()
-    }
-
-    /// Reads items of all rows at hand, or of some.
-    ///
-    /// # Errors
-    /// Where they cannot be read.
-    pub fn read(
+    fn read(
         &mut self,
         items: &[Item],
         rows: Option<&[u32]>,
@@ -162,6 +137,27 @@ impl<'s> GroupScan<'s> {
             batch.tag_sets = self.tables.tags();
         }
         Ok(())
+    }
+
+    fn octets(&self) -> u64 {
+        let octets = |open: &Open| match open {
+            Open::U8(column) => column.octets(),
+            Open::U16(column) => column.octets(),
+            Open::U32(column, _) => column.octets(),
+            Open::U64(column) => column.octets(),
+            Open::U128(column) => column.octets(),
+            Open::Mac(column) => column.octets(),
+        };
+        self.columns.iter().flatten().map(octets).sum()
+    }
+}
+
+impl<'s> GroupScan<'s> {
+    /// Begins with the first rows.
+    pub fn new(segment: &'s Segment, group: usize, tables: &'s Tables) -> Self {
+        let none = Item::all().iter().map(|_| None).collect();
+        let is_read = vec![false; Item::all().len()];
+        Self { segment, group, tables, columns: none, from: 0, rows: 0, is_read }
     }
 
     fn read_item(

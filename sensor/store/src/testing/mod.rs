@@ -4,6 +4,7 @@
 //! (Zipf); four of five records stand beside that of the other direction. Routers tell 17 fields of each.
 
 pub mod incidents;
+pub mod reading;
 
 use std::sync::Arc;
 

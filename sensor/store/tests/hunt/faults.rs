@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+use parquet::file::metadata::ParquetMetaDataReader;
 use sensor_core::{
     flow::{
         batch::{Addresses, FlowBatch},
@@ -16,6 +18,7 @@ use sensor_core::{
 };
 use sensor_store::{
     archive::Stored,
+    layout::Item,
     names::SegmentName,
     segment::{merge::Merged, reader::Segment, writer::write},
 };
@@ -143,8 +146,11 @@ fn a_file_in_a_wrong_place_is_named_and_endangers_none_in_its_own() {
         let (numbers, account) = ask(&stored, &all_rows(everything()), 2);
         assert_eq!(numbers.len(), found);
         assert_eq!(account.partial, Some(Partial::Faults));
-        let fault = &account.faults[0];
-        assert!(fault.contains("2020-01-01/07") && fault.contains("its name says"), "{fault}");
+        // Where the copy is all there is, its records are missing in their place.
+        assert_eq!(account.faults_in_all, 1 + u64::from(!is_copy), "{:?}", account.faults);
+        let named =
+            |fault: &String| fault.contains("2020-01-01/07") && fault.contains("its name says");
+        assert!(account.faults.iter().any(named), "{:?}", account.faults);
     }
 }
 
@@ -163,6 +169,81 @@ fn a_pipe_with_the_name_of_a_journal_or_a_file_holds_up_nobody() {
     let stored = Stored::open(folder.path()).expect("a store");
     let (numbers, account) = ask(&stored, &all_rows(everything()), 1);
     assert_eq!((numbers.len(), account.partial), (100, None));
+}
+
+#[test]
+fn a_filter_that_contradicts_itself_hides_no_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = |number: u32| 0x0a00_0000 + number * 7919;
+    let mut batch = flow(1, NOW, NOW + 5, 1);
+    (2..=600).for_each(|number| push(&mut batch, 1, NOW, NOW + 5, number));
+    let Addresses::V4 { source, .. } = &mut batch.addresses else { unreachable!() };
+    source.iter_mut().zip(0..).for_each(|(own, number)| *own = address(number));
+    store(folder.path(), &[(batch, NOW)], &[Cut::Sealed]);
+    let stored = Stored::open(folder.path()).expect("a store");
+    let path = folder.path().join(&stored.files()[0].name);
+    let whole = std::fs::read(&path).expect("a file");
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(whole.clone()));
+    let metadata = metadata.expect("metadata");
+    let columns = metadata.row_group(0).columns().iter();
+    let own = columns.map(|own| (own.column_path().string(), own.bloom_filter_offset()));
+    let begin = own.filter_map(|(name, at)| at.filter(|_| name == "srcip")).next();
+    let begin = begin.expect("a filter") as usize;
+    let header = (begin..).find(|at| whole[*at..].starts_with(&[0; 3])).expect("its end") + 3;
+    // A member that nobody knows, so that the header ends two octets later and the blocks begin there; an end too early; another length.
+    let hostile: [(usize, &[u8]); 3] =
+        [(header - 1, &[0x13, 7, 0]), (begin, &[0]), (begin + 1, &[2])];
+    for (at, octets) in hostile {
+        let mut file = whole.clone();
+        file[at..at + octets.len()].copy_from_slice(octets);
+        std::fs::write(&path, file).expect("a file");
+        for number in (0..600).step_by(37) {
+            let address = std::net::Ipv4Addr::from(address(number));
+            let asked = all_rows(query(&format!("srcip == {address}")));
+            assert_eq!(ask(&stored, &asked, 1).0, [u64::from(number) + 1], "{at}: {address}");
+        }
+        // Whoever looks for damage is told.
+        let segment = Segment::open(&path).expect("a file");
+        let fault = segment.filter(0, Item::Source).expect_err("a fault");
+        let text = format!("{fault}: {}", std::error::Error::source(&fault).expect("a cause"));
+        assert!(text.contains("srcip") && text.contains("a Bloom filter"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_deleted_from_the_middle_is_missed_and_from_the_front_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    numbered(folder.path(), 5, 50, Cut::Goes);
+    let names: Vec<String> = Stored::open(folder.path())
+        .expect("a store")
+        .files()
+        .iter()
+        .map(|own| own.name.clone())
+        .collect();
+    std::fs::remove_file(folder.path().join(&names[0])).expect("a file");
+    let asked = |from, to| {
+        let stored = Stored::open(folder.path()).expect("a store");
+        let question = Question { from, to, ..all_rows(everything()) };
+        ask(&stored, &question, 2)
+    };
+    let (found, account) = asked(0, u64::MAX);
+    assert_eq!((found.len(), account.partial), (200, None));
+    std::fs::remove_file(folder.path().join(&names[2])).expect("a file");
+    let (found, account) = asked(0, u64::MAX);
+    assert_eq!((found.len(), account.partial), (150, Some(Partial::Faults)));
+    let [fault] = &account.faults[..] else { panic!("{:?}", account.faults) };
+    assert!(
+        fault.starts_with("50 records are missing (101 to 150), received between 2026-11-30"),
+        "{fault}"
+    );
+    // Its records came 2 s behind the first, and those beside it a second before and after them: who asks of another time misses nothing.
+    for (from, to, partial) in [
+        (0, NOW + 1000, None),
+        (NOW + 3001, u64::MAX, None),
+        (NOW + 1500, NOW + 1600, Some(Partial::Faults)),
+    ] {
+        assert_eq!(asked(from, to).1.partial, partial, "{from} to {to}");
+    }
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use std::fs;
 
 use sensor_store::{
+    aside,
     cells::Groups as _,
     error::Error,
+    folder::Folder,
     journal::reader::{End, Journal},
+    library::Library,
     segment::reader::Segment,
 };
 
@@ -111,6 +114,15 @@ fn a_damaged_file_is_put_aside_and_accounted_for() {
     let now = keeper.accounts().statement();
     assert!(now.is_balanced(), "{now:?}");
     assert_eq!((now.sealed, now.damaged, now.failures), (90, 30, 1));
+    // What it had is missing, for whoever watches the store, reads it, or opens it again.
+    assert_eq!(appender.watched().figures().0.missing, 30);
+    let gaps =
+        Library::open(path).and_then(|own| own.holdings(0, u64::MAX)).expect("readable").gaps;
+    assert_eq!(gaps.iter().map(|gap| (gap.first, gap.last)).collect::<Vec<_>>(), [(31, 60)]);
+    let [own] = &aside::all(&Folder::new(path)).expect("readable")[..] else { panic!("not one") };
+    assert_eq!((own.records, own.unknown), (30, 0));
+    drop((appender, keeper));
+    assert_eq!(open(path).2.missing, 30);
 }
 
 #[test]
@@ -132,6 +144,9 @@ fn a_journal_that_is_damaged_before_it_is_sealed_keeps_what_can_be_read() {
     let now = keeper.accounts().statement();
     assert!(now.is_balanced(), "{now:?}");
     assert_eq!((now.sealed, now.journaled, now.damaged), (40, 0, 60));
+    // What is known of it are the records before the damage.
+    let [own] = &aside::all(&Folder::new(path)).expect("readable")[..] else { panic!("not one") };
+    assert_eq!((own.records, own.unknown), (40, own.octets - at as u64));
     // A store that is opened again does not stumble over it.
     drop((appender, keeper));
     let (_, _, found) = open(path);

@@ -8,12 +8,17 @@ use std::{
 };
 
 use sensor_core::flow::testing::Random;
-use sensor_store::store;
+use sensor_store::{
+    plan::Retention,
+    store::{self, Options},
+};
 
-use crate::support::{NOW, SMALL, numbered, numbers, open, up_to};
+use crate::support::{HOUR, NOW, SMALL, files, numbered, numbers, open};
 
 /// Says where the process that is to be killed stores.
 const FOLDER: &str = "STORE_TO_BE_KILLED_IN";
+/// Says for how many milliseconds it keeps records, if not for ever.
+const AGE: &str = "STORE_KEEPS_FOR";
 const KILLS: u64 = 200;
 /// Kills after which it begins with an empty store again, so that there is not too much to look through.
 const KILLS_OF_A_STORE: u64 = 20;
@@ -24,8 +29,10 @@ const LATEST: u64 = 40;
 #[test]
 fn store_until_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let (mut appender, mut keeper, _) = store::open(folder.as_ref(), SMALL).expect("a store");
-    let mut next = numbers(folder.as_ref()).expect("readable").len() as u64 + 1;
+    let age = std::env::var(AGE).ok().map(|age| age.parse().expect("a number"));
+    let options = Options { retention: Retention { age, ..Retention::default() }, ..SMALL };
+    let (mut appender, mut keeper, _) = store::open(folder.as_ref(), options).expect("a store");
+    let mut next = appender.next();
     let mut out = std::io::stderr();
     // An hour goes by with every ten batches, so that there is always something to compact.
     for at in next.. {
@@ -46,13 +53,16 @@ fn whatever_it_is_killed_at_records_are_there_once() {
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut random = Random(20_261_130);
     let (mut unfinished, mut superseded, mut journals, mut last) = (0, 0, 0, 0);
+    let (mut expired, mut keeps_all) = (0, false);
     let mut slowest = Duration::ZERO;
     for kill in 0..KILLS {
         if kill % KILLS_OF_A_STORE == 0 {
             folder = tempfile::tempdir().expect("a folder");
             last = 0;
+            keeps_all = !keeps_all;
         }
         let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .envs((!keeps_all).then(|| (AGE, (6 * HOUR).to_string())))
             .args(["killed::store_until_killed", "--exact", "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::null())
@@ -95,20 +105,24 @@ fn whatever_it_is_killed_at_records_are_there_once() {
         let (_, keeper, found) = open(folder.path());
         slowest = slowest.max(begun.elapsed());
         let there = numbers(folder.path()).expect("readable");
-        let count = there.len() as u64;
-        assert_eq!(there, up_to(count));
+        let (first, newest) = (there[0], *there.last().expect("records"));
+        // What retention deletes is the oldest, so that nothing is missing between the others.
+        assert_eq!(there, (first..=newest).collect::<Vec<_>>());
+        assert!(first == 1 || !keeps_all, "{first} is the first of all that shall be kept");
+        assert_eq!((found.missing, files(folder.path(), ".damaged").len()), (0, 0));
         // It may have been killed before it could say so.
-        assert!((stored..=stored + 7).contains(&count), "{stored} of {count}");
+        assert!((stored..=stored + 7).contains(&newest), "{stored} of {newest}");
         assert!(keeper.accounts().statement().is_balanced());
         unfinished += found.unfinished;
         superseded += found.superseded;
         journals += found.journals;
-        last = count;
+        expired += first - 1;
+        last = newest;
     }
-    // It was killed at all of them: journals, sealing, compaction.
+    // It was killed at all of them: journals, sealing, compaction, retention.
     println!(
         "{KILLS} kills: {unfinished} unfinished, {superseded} superseded files, {journals} journals; \
          the slowest start took {slowest:?}"
     );
-    assert!(journals > 0 && unfinished + superseded > 0);
+    assert!(journals > 0 && unfinished + superseded > 0 && expired > 0);
 }

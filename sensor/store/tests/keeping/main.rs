@@ -159,6 +159,31 @@ fn files_expire_oldest_first_and_are_accounted_for() {
 }
 
 #[test]
+fn what_expires_out_of_turn_is_not_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let retention = Retention { age: Some(HOUR), ..Retention::default() };
+    let (mut appender, mut keeper, _) =
+        store::open(folder.path(), Options { retention, ..SMALL }).expect("a store");
+    // The clock is set back for a while: the second file is older than the first, which stays.
+    for (first, now) in [(1, NOW), (101, NOW - 2 * HOUR), (201, NOW)] {
+        appender.append(&numbered(first, 100), now).expect("stored");
+        appender.tick(now + 10_000).expect("synced");
+    }
+    let work = keeper.work(NOW);
+    assert_eq!((work.expired, work.errors.len()), (1, 0), "{:?}", work.errors);
+    let expected: Vec<u64> = (1..=100).chain(201..=300).collect();
+    assert_eq!(numbers(folder.path()).expect("readable"), expected);
+    let missing = || Library::open(folder.path())?.holdings(0, u64::MAX).map(|own| own.gaps);
+    assert_eq!(missing().expect("readable"), []);
+    assert_eq!(appender.watched().figures().0.missing, 0);
+    drop((appender, keeper));
+    assert_eq!(open(folder.path()).2.missing, 0);
+    // It is the note that says so.
+    std::fs::remove_file(folder.path().join("expired")).expect("a note");
+    assert_eq!(missing().expect("readable")[0].records(), 100);
+}
+
+#[test]
 fn numbers_are_not_given_twice_once_all_files_have_expired() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use sensor_core::flow::{batch::FlowBatch, testing};
+use sensor_core::flow::{self, batch::FlowBatch};
 use sensor_store::{
-    cells::{Groups, Records, read},
-    documents::tables::Tables,
+    cells::Records,
     error::Error,
-    layout::Item,
-    library::Library,
     store::{self, Appender, Keeper, Options, Recovered},
+    testing::reading,
 };
 
 /// When tests begin.
@@ -18,9 +16,9 @@ pub const HOUR: u64 = 3_600_000;
 
 /// Records of which each has its number as its octets, if it is stored under the number that it should get.
 pub fn numbered(first: u64, rows: u64) -> FlowBatch {
-    let mut batch = testing::flow((first % 50_000) as u16, NOW, NOW + 5, first);
+    let mut batch = flow::testing::flow((first % 50_000) as u16, NOW, NOW + 5, first);
     for number in first + 1..first + rows {
-        testing::push(&mut batch, (number % 50_000) as u16, NOW, NOW + 5, number);
+        flow::testing::push(&mut batch, (number % 50_000) as u16, NOW, NOW + 5, number);
     }
     batch
 }
@@ -39,27 +37,13 @@ pub fn open(path: &Path) -> (Appender, Keeper, Recovered) {
 
 /// The numbers of all records that a reader finds; each record must be what it was.
 pub fn numbers(path: &Path) -> Result<Vec<u64>, Error> {
-    let library = Library::open(path)?;
-    let holdings = library.holdings(0, u64::MAX)?;
     let mut all = Vec::new();
-    for name in &holdings.segments {
-        take(&library.segment(name)?, &mut all)?;
-    }
-    for journal in &holdings.journals {
-        take(journal, &mut all)?;
-    }
+    reading::each(path, |Records { batch, sequence, .. }| {
+        assert_eq!(&batch.octets, sequence, "a record has the number of another");
+        all.extend(sequence);
+    })?;
     all.sort_unstable();
     Ok(all)
-}
-
-fn take(groups: &impl Groups, all: &mut Vec<u64>) -> Result<(), Error> {
-    let tables = Tables::default();
-    for group in 0..groups.groups().len() {
-        let Records { batch, sequence, .. } = read(groups, group, Item::all(), &tables)?;
-        assert_eq!(batch.octets, sequence, "a record has the number of another");
-        all.extend(sequence);
-    }
-    Ok(())
 }
 
 /// Those from 1 on.

@@ -259,11 +259,9 @@ impl Outputs {
     }
 
     fn report_store(&self, status: &mut Status) {
-        let sinks = self.sinks.read();
-        let found = sinks.iter().find_map(|running| {
-            Some((running.sink.store()?, running.sink.account().not_sent.totals.flows))
-        });
-        status.store = found.map(|(report, not_sent)| status::store::Store::of(report, not_sent));
+        let found = self.sinks.store();
+        status.store =
+            found.map(|(report, not_sent)| status::store::Store::of(report, not_sent.flows));
     }
 
     /// Who looks at live flows.

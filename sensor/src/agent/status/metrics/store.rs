@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_store_stored_records",
         &[],
-        "Flow records stored since the store was opened: carried + stored = sealed + journaled + expired + damaged.",
+        "Flow records stored since the sensor was started: carried + stored = sealed + journaled + expired + damaged.",
         |view, family| of(view, family, |store| store.stored),
     ),
     counter(
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Metric] = &[
     gauge(
         "sensor_store_carried_records",
         &[],
-        "Flow records that were there when the store was opened.",
+        "Flow records that were there when the sensor was started.",
         |view, family| of(view, family, |store| store.carried),
     ),
     gauge("sensor_store_sealed_records", &[], "Flow records in sealed files.", |view, family| {
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Metric] = &[
     counter(
         "sensor_store_expired_records",
         &[],
-        "Flow records deleted since the store was opened, because their time was over or their room was needed.",
+        "Flow records deleted since the sensor was started, because their time was over or their room was needed.",
         |view, family| of(view, family, |store| store.expired),
     ),
     counter(
@@ -91,6 +91,12 @@ pub(super) const ROWS: &[Metric] = &[
         |view, family| age(view, family, |store| store.oldest),
     )
     .seconds(),
+    gauge(
+        "sensor_store_missing_records",
+        &[],
+        "Flow records that are missing between others: the file that had them was deleted or put aside as damaged.",
+        |view, family| of(view, family, |store| store.missing),
+    ),
     gauge("sensor_store_journals", &[], "Journals with records.", |view, family| {
         of(view, family, |store| store.journals);
     }),

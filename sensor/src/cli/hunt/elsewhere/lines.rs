@@ -7,7 +7,7 @@ use crate::{
         hunt::table::{Table, numbers, words},
         when::Zone,
     },
-    export::log::{csv, json},
+    export::log::{csv, json, people},
 };
 
 /// Flows, a value for each field.
@@ -102,15 +102,9 @@ impl Lines {
     }
 
     fn cell(&self, field: &Field, value: Option<&OwnedValue>, zone: Zone) -> String {
-        let mut cell = Vec::new();
         match value {
-            None => return "-".to_owned(),
-            Some(OwnedValue::Integer(time)) if self.is_time(field) => return zone.show(*time),
-            Some(value) => csv::write_cell(&mut cell, value.value()),
-        }
-        match cell.is_empty() {
-            true => "-".to_owned(),
-            false => String::from_utf8_lossy(&cell).into_owned(),
+            Some(OwnedValue::Integer(time)) if self.is_time(field) => zone.show(*time),
+            value => people::cell(value.map_or(Value::Absent, OwnedValue::value)),
         }
     }
 }

@@ -64,7 +64,7 @@ pub fn hunt(args: &HuntArgs, place: &Place, now: u64) -> anyhow::Result<()> {
     stdio::to_stderr(warnings.styled());
     let found = asked.answer()?;
     let is_full = asked.is_full(&found);
-    deliver(found, form, &asked.shown(), &args.output)?;
+    deliver(found, form, &asked.shown(), &args.output, true)?;
     stdio::note(format_args!("{} has answered", asked.options));
     if is_full {
         stdio::note("there may be more: raise --limit, or ask for less time");

@@ -2,7 +2,7 @@
 //!
 //! * [`source`]: octets that can be read at any place. [`pages`]: pages of a column, decompressed within bounds.
 //! * [`delta`]: encodings by differences, written out. [`runs`]: numbers of few bits. [`mod@column`]: values of a column by row.
-//! * [`fault`]: what is wrong with a file. `limits`: what it may claim; `work`: what reading it may still cost.
+//! * `filter`: the Bloom filter of a column. [`fault`]: what is wrong with a file. `limits`: what it may claim; `work`: what reading it may still cost.
 //! * `thrift`: whether its structures take no more steps than they have octets; `shapes`: what is known of their members. `schema`:
 //!   whether its columns are few, and lie in few others.
 //!
@@ -12,6 +12,7 @@
 pub mod column;
 pub mod delta;
 pub mod fault;
+mod filter;
 mod limits;
 pub mod pages;
 pub mod runs;
@@ -27,9 +28,12 @@ pub mod work;
 
 use std::sync::Arc;
 
-use parquet::file::{
-    FOOTER_SIZE,
-    metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
+use parquet::{
+    bloom_filter::Sbbf,
+    file::{
+        FOOTER_SIZE,
+        metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader},
+    },
 };
 
 use self::{
@@ -115,11 +119,6 @@ impl File {
         &self.metadata
     }
 
-    /// What its pages are read from.
-    pub fn source(&self) -> &Arc<Source> {
-        &self.source
-    }
-
     /// The pages of a column in a row group: for whoever knows what they hold.
     ///
     /// # Errors
@@ -135,6 +134,16 @@ impl File {
             self.rows_of(group),
             &Budget::new(self.work.clone()),
         )
+    }
+
+    /// The Bloom filter of a column in a row group; none where it has none.
+    ///
+    /// # Errors
+    /// Where there is one that cannot be read, or contradicts itself.
+    pub fn filter(&self, group: usize, column: usize) -> Result<Option<Sbbf>, Fault> {
+        let chunk = self.metadata.row_group(group).column(column);
+        let Some(begin) = chunk.bloom_filter_offset() else { return Ok(None) };
+        filter::read(&self.source, filter::Place { begin, length: chunk.bloom_filter_length() })
     }
 
     /// Rows of all groups together, as the metadata claims.

@@ -4,87 +4,107 @@ use bytes::Bytes;
 
 use super::delta::varint;
 
+/// Numbers that stand side by side, as octets begin with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// How many.
+    pub count: usize,
+    /// Which.
+    pub numbers: Numbers,
+    /// Octets of the run.
+    pub octets: usize,
+}
+
+/// The numbers of a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers {
+    /// One, again and again.
+    Repeated(u32),
+    /// They stand behind so many octets, bit by bit.
+    Packed(usize),
+}
+
+impl Run {
+    /// The run with which octets begin, of numbers of `width` bits, 32 at most; nothing where they begin with none.
+    #[inline]
+    pub fn first(octets: &[u8], width: usize) -> Option<Self> {
+        let mut rest = octets;
+        let header = varint(&mut rest)?;
+        let begin = octets.len() - rest.len();
+        let length = usize::try_from(header >> 1).ok().filter(|length| *length > 0)?;
+        let (count, numbers, taken) = if header & 1 == 0 {
+            let number = rest.get(..width.div_ceil(8))?;
+            let mut word = [0; 4];
+            word.get_mut(..number.len())?.copy_from_slice(number);
+            (length, Numbers::Repeated(u32::from_le_bytes(word)), number.len())
+        } else {
+            // Groups of eight; some writers leave out what nobody reads of the last one.
+            let most = (rest.len() * 8).checked_div(width).unwrap_or(usize::MAX);
+            let there = length.saturating_mul(8).min(most);
+            let taken = there.saturating_mul(width).div_ceil(8);
+            let numbers = if width == 0 { Numbers::Repeated(0) } else { Numbers::Packed(begin) };
+            (there, numbers, taken)
+        };
+        (count > 0).then_some(Self { count, numbers, octets: begin + taken })
+    }
+}
+
 /// Runs under way.
 #[derive(Debug)]
 pub struct Runs {
     octets: Bytes,
     /// Bits of a number.
     width: usize,
-    run: Run,
-}
-
-#[derive(Debug)]
-enum Run {
-    /// So many of one number.
-    Repeated(u32, usize),
-    /// So many, which begin with this bit of the octets.
-    Packed(usize, usize),
+    /// The run under way, which the octets begin with, and how many of its numbers were read.
+    run: Option<(Run, usize)>,
 }
 
 impl Runs {
     /// Of numbers of `width` bits, 32 at most.
     pub fn new(octets: Bytes, width: usize) -> Self {
-        Self { octets, width: width.min(32), run: Run::Repeated(0, 0) }
+        Self { octets, width: width.min(32), run: None }
     }
 
     /// Appends the next `count` numbers; nothing where there are fewer.
     #[inline]
     pub fn read(&mut self, mut count: usize, into: &mut Vec<u32>) -> Option<()> {
         while count > 0 {
-            match &mut self.run {
-                Run::Repeated(_, 0) | Run::Packed(_, 0) => self.next()?,
-                Run::Repeated(number, left) => {
-                    let taken = count.min(*left);
-                    into.resize(into.len() + taken, *number);
-                    (count, *left) = (count - taken, *left - taken);
+            let (run, read) = match &mut self.run {
+                Some((run, read)) if *read < run.count => (*run, read),
+                _ => {
+                    self.next()?;
+                    continue;
                 }
-                Run::Packed(at, left) => {
-                    let taken = count.min(*left);
-                    let (octets, width) = (&self.octets[..], self.width);
-                    into.extend((0..taken).map(|number| bits(octets, *at + number * width, width)));
-                    *at += taken * width;
-                    (count, *left) = (count - taken, *left - taken);
+            };
+            let taken = count.min(run.count - *read);
+            match run.numbers {
+                Numbers::Repeated(number) => into.resize(into.len() + taken, number),
+                Numbers::Packed(begin) => {
+                    let (octets, width) = (&self.octets[begin..], self.width);
+                    into.extend((*read..*read + taken).map(|number| bits(octets, width, number)));
                 }
             }
+            *read += taken;
+            count -= taken;
         }
         Some(())
     }
 
     /// Begins the next run.
     fn next(&mut self) -> Option<()> {
-        // What a run of bits took is behind it.
-        if let Run::Packed(at, _) = self.run {
-            let taken = at.div_ceil(8).min(self.octets.len());
-            self.octets = self.octets.slice(taken..);
+        if let Some((run, _)) = self.run.take() {
+            self.octets = self.octets.slice(run.octets..);
         }
-        let mut rest = &self.octets[..];
-        let header = varint(&mut rest)?;
-        let length = usize::try_from(header >> 1).ok().filter(|length| *length > 0)?;
-        let begin = self.octets.len() - rest.len();
-        self.run = if header & 1 == 0 {
-            let (number, _) = rest.split_at_checked(self.width.div_ceil(8))?;
-            let mut word = [0; 4];
-            word[..number.len()].copy_from_slice(number);
-            self.octets = self.octets.slice(begin + number.len()..);
-            Run::Repeated(u32::from_le_bytes(word), length)
-        } else {
-            // Groups of eight; some writers leave out what nobody reads of the last one.
-            let most = (rest.len() * 8).checked_div(self.width).unwrap_or(usize::MAX);
-            let there = length.saturating_mul(8).min(most);
-            self.octets = self.octets.slice(begin..);
-            if there == 0 {
-                return None;
-            }
-            Run::Packed(0, there)
-        };
+        self.run = Some((Run::first(&self.octets, self.width)?, 0));
         Some(())
     }
 }
 
-/// `width` bits, 32 at most, from the bit `at` on.
+/// One of some numbers of `width` bits, 32 at most, that stand side by side.
 #[inline(always)]
-fn bits(octets: &[u8], at: usize, width: usize) -> u32 {
-    let behind = &octets[(at / 8).min(octets.len())..];
+pub fn bits(octets: &[u8], width: usize, number: usize) -> u32 {
+    let bit = number * width;
+    let behind = &octets[(bit / 8).min(octets.len())..];
     let word = match behind.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
         None => {
@@ -93,7 +113,7 @@ fn bits(octets: &[u8], at: usize, width: usize) -> u32 {
             u64::from_le_bytes(word)
         }
     };
-    ((word >> (at % 8)) & ((1 << width) - 1)) as u32
+    ((word >> (bit % 8)) & ((1 << width) - 1)) as u32
 }
 
 #[cfg(test)]

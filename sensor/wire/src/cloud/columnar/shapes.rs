@@ -47,6 +47,14 @@ pub const PAGE_HEADER: Members = &[
     ),
 ];
 
+/// `BloomFilterHeader`: what stands before the blocks of a Bloom filter.
+pub const FILTER_HEADER: Members = &[
+    (1, Number),
+    (2, Structure(&[(1, NOTHING)])),
+    (3, Structure(&[(1, NOTHING)])),
+    (4, Structure(&[(1, NOTHING)])),
+];
+
 /// A structure without known members.
 const NOTHING: Shape = Structure(&[]);
 

@@ -74,6 +74,11 @@ impl<'o> Walk<'o> {
         Self { rest: octets, empty: EMPTY }
     }
 
+    /// Octets that are still to come.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Passes over so many octets.
     fn skip(&mut self, octets: u64) -> Result<(), Found> {
         let octets = usize::try_from(octets).map_err(|_| Found::Wrong)?;
