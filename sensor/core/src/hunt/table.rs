@@ -182,7 +182,7 @@ impl Table {
             slot = self.free_slot(hash);
         }
         self.slots[slot] = u64::from(hash) << 32 | (number as u64 + 1);
-        if number % CHUNK == 0 {
+        if number.is_multiple_of(CHUNK) {
             let lines = (CHUNK * self.stride).div_ceil(LINE);
             self.chunks.push(vec![Line([0; LINE]); lines].into());
         }
