@@ -21,6 +21,11 @@ pub mod hits;
 pub mod hunt;
 pub mod kind;
 pub mod labels;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "edge: the zone of the host"
+)]
 mod local;
 #[expect(clippy::disallowed_methods, reason = "edge: writes the pages")]
 pub mod manual;

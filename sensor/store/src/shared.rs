@@ -21,6 +21,9 @@ use crate::{
     plan::Retention,
 };
 
+/// Sealed files and their octets.
+pub type Sealed = Vec<(SegmentName, u64)>;
+
 /// How a store is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -106,7 +109,7 @@ impl Shared {
     }
 
     /// The sealed files and their octets, and what is missing between them and the journals that are to be sealed.
-    pub fn look(&self) -> Result<(Vec<(SegmentName, u64)>, Vec<Gap>), Error> {
+    pub fn look(&self) -> Result<(Sealed, Vec<Gap>), Error> {
         // These first: one that is sealed meanwhile is found twice, and not nowhere.
         let full: Vec<Full> = self.journals().full.iter().copied().collect();
         let segments = self.folder.segments()?;

@@ -145,7 +145,7 @@ fn one_agent_writes_to_a_store_that_it_knows() -> Result<()> {
 
     fs::write(path.join("format"), "2\n")?;
     refused(&["format 2, which is newer than 1", "another folder"])?;
-    let checked = std::process::Command::new(binary()?)
+    let checked = Command::new(binary()?)
         .args(["doctor", "--config"])
         .arg({
             let file = directory.path().join("sensor.toml");
