@@ -73,9 +73,8 @@ fn a_deleted_segment_and_one_that_was_put_aside_are_missed_and_counted() {
     let files = explained["files"].as_array().unwrap();
     assert!(files.iter().any(|file| file["fate"] == "unreadable"), "{explained}");
     // A journal that was put aside, with a frame that is not what was written: what stands before it is known.
-    let journal = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
-    let journal =
-        journal.filter(|path| path.to_string_lossy().contains("journal-")).next().unwrap();
+    let mut journal = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    let journal = journal.find(|path| path.to_string_lossy().contains("journal-")).unwrap();
     let mut octets = std::fs::read(&journal).unwrap();
     let end = octets.len() - 1;
     octets[end] ^= 1;
