@@ -6,7 +6,6 @@ use std::{
     cell::RefCell,
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -15,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use sensor_wire::cloud::json::base64;
 use serde_json::{Value, json};
 
-use crate::peers::{Peer, free_port, wait_until};
+use crate::peers::{Peer, free_port, is_tcp_port_open, wait_until};
 
 /// The account that Azurite knows from the start, and its key.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -105,7 +104,7 @@ impl Cloud {
     fn start(command: &mut Command, directory: &Path, port: u16) -> Result<Self> {
         let log = fs::File::create(directory.join("cloud.log"))?;
         let peer = Peer::start(command.stdout(log.try_clone()?).stderr(log))?;
-        wait_until("a cloud listens", || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        wait_until("a cloud listens", || is_tcp_port_open(port))?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/clouds.py");
         let mut command = python()?;
         command.arg(script).arg(format!("http://127.0.0.1:{port}"));

@@ -5,7 +5,6 @@
 
 use std::{
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     clouds::Cloud,
-    peers::{Peer, free_port, wait_until},
+    peers::{Peer, free_port, is_tcp_port_open, wait_until},
 };
 
 /// The topic, the subject.
@@ -120,7 +119,7 @@ impl Bus for Tansu {
         command.env("AWS_ACCESS_KEY_ID", "lab").env("AWS_SECRET_ACCESS_KEY", "lab");
         command.env("AWS_DEFAULT_REGION", "us-east-1");
         self.peer = Some(Peer::start(&mut command)?);
-        wait_until("Tansu listens", || TcpStream::connect(self.address()).is_ok())
+        wait_until("Tansu listens", || is_tcp_port_open(self.port))
     }
 }
 
@@ -160,7 +159,7 @@ impl Bus for Nats {
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"]);
         command.arg(self.directory.join("streams")).arg("-l").arg(self.directory.join("nats.log"));
         self.peer = Some(Peer::start(&mut command)?);
-        wait_until("nats-server listens", || TcpStream::connect(self.address()).is_ok())
+        wait_until("nats-server listens", || is_tcp_port_open(self.port))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -21,7 +20,7 @@ use serde_json::Value;
 
 use crate::{
     log,
-    peers::{Peer, free_port, wait_until},
+    peers::{Peer, free_port, is_tcp_port_open, is_udp_port_open, wait_until},
     pki::Pki,
 };
 
@@ -134,8 +133,8 @@ impl Rsyslog {
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         let peer = Peer::start(&mut command)?;
         wait_until("rsyslogd listens", || match input {
-            Input::Udp => crate::peers::is_udp_port_open(port),
-            Input::Tcp | Input::Tls => TcpStream::connect(("127.0.0.1", port)).is_ok(),
+            Input::Udp => is_udp_port_open(port),
+            Input::Tcp | Input::Tls => is_tcp_port_open(port),
         })?;
         Ok(Self { peer, directory: directory.to_owned(), port })
     }
@@ -179,7 +178,7 @@ impl WebServer {
         }
         command.arg(directory).stdin(Stdio::null());
         let peer = Peer::start(&mut command)?;
-        wait_until("the web server listens", || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+        wait_until("the web server listens", || is_tcp_port_open(port))?;
         Ok(Self { _peer: peer, directory: directory.to_owned(), port })
     }
 

@@ -180,6 +180,21 @@ fn run(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).context("output is not UTF-8")
 }
 
+/// Whether somebody listens at this TCP port, in the network namespace of this thread. To connect would not tell: while nobody listens,
+/// a connection to a port that outgoing connections get may become one with itself, and keep the port from whom it is for.
+pub fn is_tcp_port_open(port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    ["tcp", "tcp6"].iter().any(|family| {
+        let sockets = fs::read_to_string(format!("/proc/thread-self/net/{family}"));
+        let port = format!(":{port:04X}");
+        sockets.unwrap_or_default().lines().any(|socket| {
+            let mut words = socket.split_whitespace().skip(1);
+            let is_ours = words.next().is_some_and(|local| local.ends_with(&port));
+            is_ours && words.nth(1) == Some(LISTEN)
+        })
+    })
+}
+
 /// Whether somebody receives at this UDP port, in the network namespace of this thread.
 pub fn is_udp_port_open(port: u16) -> bool {
     // Of this thread's network namespace.
