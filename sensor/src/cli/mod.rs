@@ -128,7 +128,7 @@ pub enum Command {
     /// Show what host, kernel, drivers and user allow, and what to do about the rest; exit code 1 if something is a problem
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(DoctorArgs),
-    /// Test the outputs for policy hits
+    /// List the policy hits of a flow store, or test the outputs for hits
     Hits(hits::HitsArgs),
     /// Validate, explain or run a query
     Nql(NqlArgs),

@@ -1,6 +1,6 @@
-//! A hash table of fixed records, each a few words: millions of groups in two allocations.
+//! A hash table of fixed records, each a few words, for millions of groups.
 //!
-//! What it costs are misses of the cache, so records that fit into a line of it lie in one.
+//! Its cost is misses of the cache, so a record that fits into a line lies in one.
 #![expect(unsafe_code, reason = "lines as words")]
 
 use std::hash::BuildHasher as _;
