@@ -181,11 +181,17 @@ const CASES: &[Case] = &[
         &["--file", "dns.pcap", "--every", "1m", "--by", "dstport", "--top", "1"],
         0,
     ),
+    case(
+        "hunt-shared",
+        "sensor hunt",
+        &["srcport == 53", "--also", "dstport == 53", "--file", "dns.pcap", "--by", "protocol"],
+        0,
+    ),
     case("hunt-faulty", "sensor hunt", &["dstprt == 53", "--file", "dns.pcap"], 64),
 ];
 
 /// Lists in documents of `sensor hunt` whose items are lines of a stream: their keys are described elsewhere.
-const LINES: [&str; 3] = ["flows", "groups", "series"];
+const LINES: [&str; 4] = ["flows", "groups", "series", "shared"];
 
 /// Flow fields that the golden file shows: the table changes, and `docs/nql-fields.md` pins all of it.
 const SHOWN: [&str; 3] = ["srcip", "protocolint", "octets"];

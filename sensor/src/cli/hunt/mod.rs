@@ -89,6 +89,6 @@ fn document(args: &HuntArgs, now: u64) -> anyhow::Result<Outcome<Told>> {
     let mut cost = Cost::of(account, answered.elapsed, asked.is_foreign());
     cost.partial = failure.is_some();
     let found = found.document(&asked.shown(args))?;
-    let body = Told::new(&args.query, &asked.range, found, Some(cost));
+    let body = Told::new(args, &asked.range, found, Some(cost));
     Ok(Outcome { body, findings, failure })
 }

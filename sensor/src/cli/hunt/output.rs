@@ -61,6 +61,9 @@ pub fn form(args: &HuntArgs) -> anyhow::Result<HuntForm> {
 #[derive(Serialize)]
 pub struct Told {
     query: String,
+    /// The queries beside it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    also: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,9 +77,10 @@ pub struct Told {
 
 impl Told {
     /// An answer, and what it cost, where that is known.
-    pub fn new(query: &str, range: &Range, found: Document, cost: Option<Cost>) -> Self {
+    pub fn new(args: &HuntArgs, range: &Range, found: Document, cost: Option<Cost>) -> Self {
         Self {
-            query: query.to_owned(),
+            query: args.query.clone(),
+            also: args.sums.also.clone(),
             from_ms: (range.from > 0).then_some(range.from),
             to_ms: (range.to < u64::MAX).then_some(range.to),
             found,

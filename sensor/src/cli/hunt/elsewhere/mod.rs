@@ -75,7 +75,7 @@ pub fn hunt(args: &HuntArgs, place: &Place, now: u64) -> anyhow::Result<()> {
 fn document(args: &HuntArgs, place: &Place, now: u64) -> anyhow::Result<Outcome<Told>> {
     let Asking { asked, warnings } = Asked::read(args, place, HuntForm::Json, now)?;
     let found = asked.answer()?.document(&asked.shown())?;
-    let body = Told::new(&args.query, &asked.range, found, None);
+    let body = Told::new(args, &asked.range, found, None);
     Ok(Outcome::well(body, warnings))
 }
 
