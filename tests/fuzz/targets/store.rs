@@ -11,7 +11,7 @@ use sensor_core::{
     hunt::archive::Records,
 };
 use sensor_store::{
-    cells::{Groups, read},
+    cells::{Groups, Steps, read},
     documents::tables::Tables,
     journal::{Sync, reader::Journal, scan::FrameScan, writer::Writer},
     layout::Item,
