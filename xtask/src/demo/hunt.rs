@@ -25,7 +25,7 @@ const QUESTIONS: [Question; 5] = [
     Question {
         why: "Who of us knocks at many of our file servers?",
         arguments: &[
-            "srcinternal == true && dstport == 445 && packets <= 2",
+            "srcinternal == true && dstport == 445 && packets == 1",
             "--top",
             "3",
             "--by",
