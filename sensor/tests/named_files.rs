@@ -1,9 +1,11 @@
 //! Every file and directory that a configuration can name, in every state in which it is of no use: `sensor check` and
 //! `sensor run` say the same of it, and end with the same exit code.
 
+#[path = "support/ports.rs"]
+mod ports;
+
 use std::{
     fs::{self, Permissions},
-    net::UdpSocket,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
     process::{Command, Output},
@@ -11,6 +13,8 @@ use std::{
 
 use sensor::agent::config::sections::Sections;
 use sensor_core::settings::schema::{Key, Table as _};
+
+use self::ports::free_port;
 
 /// What a key names.
 #[derive(Clone, Copy)]
@@ -244,8 +248,7 @@ impl Case {
     /// What check and run say of `file` in the place of FILE; their exit codes are 64 and their words the same.
     fn told(&self, key: &str, config: &str, file: &Path) -> String {
         let path = self.directory.path().join("sensor.toml");
-        let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let port = port.expect("a port").port().to_string();
+        let port = free_port().expect("a port").to_string();
         let own = self.directory.path().join("own").display().to_string();
         let config = config.replace("OWN", &own).replace("PORT", &port);
         let listen = match config.contains("[[listen]]") {

@@ -5,13 +5,16 @@
 
 #[expect(dead_code, reason = "each test uses its own part")]
 mod captured;
+#[path = "support/ports.rs"]
+mod ports;
 
 use std::{
     env, fs,
-    net::UdpSocket,
     path::Path,
     process::{Command, Output},
 };
+
+use self::ports::free_port;
 
 const GOOD: &str = "[[policy]]\nname = 'scan'\nmatch = 'tcpflags.syn == true'\ntrack_by = [['srcip']]\n\
     window = '60s'\nseverity = { low = 'distinct(dstport) >= 3' }\n";
@@ -127,8 +130,7 @@ fn what_a_site_changes_is_explained_with_file_and_line() {
 /// On loopback, where no root is needed.
 #[test]
 fn a_run_refuses_policies_with_faults_unless_it_is_lenient() {
-    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let listen = format!("netflow://127.0.0.1:{}", socket.expect("loopback has ports").port());
+    let listen = format!("netflow://127.0.0.1:{}", free_port().expect("loopback has ports"));
     let run = ["run", "--listen", &listen, "--print", "hits", "--policies", "."];
     let (code, _, refused) = sensor(&run, Path::new(MISTAKES));
     assert_eq!(code, Some(64), "{refused}");

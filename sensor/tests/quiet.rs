@@ -1,11 +1,15 @@
 //! `--quiet`: standard error is empty where all goes well, and says what was lost where it does not.
 
+#[path = "support/ports.rs"]
+mod ports;
+
 use std::{
     fs,
-    net::UdpSocket,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use self::ports::free_port;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/json");
 
@@ -111,8 +115,7 @@ fn a_good_run_says_nothing() {
 /// On loopback, where no root is needed.
 #[test]
 fn a_good_run_of_the_agent_says_nothing() {
-    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let listen = format!("netflow://127.0.0.1:{}", socket.expect("loopback has ports").port());
+    let listen = format!("netflow://127.0.0.1:{}", free_port().expect("loopback has ports"));
     let run = ["run", "--listen", &listen, "--print", "flows", "--duration", "1s"];
     let loud = sensor(&run);
     assert_eq!(loud.code, Some(0), "{}", loud.stderr);

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use sensor_wire::cloud::json::base64;
 use serde_json::{Value, json};
 
-use crate::peers::{Peer, free_port, is_tcp_port_open, wait_until};
+use crate::peers::{Peer, free_port, is_tcp_port_open};
 
 /// The account that Azurite knows from the start, and its key.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -103,8 +103,10 @@ impl Cloud {
 
     fn start(command: &mut Command, directory: &Path, port: u16) -> Result<Self> {
         let log = fs::File::create(directory.join("cloud.log"))?;
-        let peer = Peer::start(command.stdout(log.try_clone()?).stderr(log))?;
-        wait_until("a cloud listens", || is_tcp_port_open(port))?;
+        command.stdout(log.try_clone()?).stderr(log);
+        let peer = Peer::start_until(command, "a cloud listens", || is_tcp_port_open(port));
+        let told = || fs::read_to_string(directory.join("cloud.log")).unwrap_or_default();
+        let peer = peer.with_context(told)?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/clouds.py");
         let mut command = python()?;
         command.arg(script).arg(format!("http://127.0.0.1:{port}"));

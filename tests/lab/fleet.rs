@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     clouds::Cloud,
-    peers::{Peer, free_port, is_tcp_port_open, wait_until},
+    peers::{Peer, free_port, is_tcp_port_open},
 };
 
 /// The topic, the subject.
@@ -118,8 +118,9 @@ impl Bus for Tansu {
         command.env("AWS_ENDPOINT", self.cloud.url()).env("AWS_ALLOW_HTTP", "true");
         command.env("AWS_ACCESS_KEY_ID", "lab").env("AWS_SECRET_ACCESS_KEY", "lab");
         command.env("AWS_DEFAULT_REGION", "us-east-1");
-        self.peer = Some(Peer::start(&mut command)?);
-        wait_until("Tansu listens", || is_tcp_port_open(self.port))
+        let ready = || is_tcp_port_open(self.port);
+        self.peer = Some(Peer::start_until(&mut command, "Tansu listens", ready)?);
+        Ok(())
     }
 }
 
@@ -158,8 +159,9 @@ impl Bus for Nats {
         let mut command = Command::new("nats-server");
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-js", "-sd"]);
         command.arg(self.directory.join("streams")).arg("-l").arg(self.directory.join("nats.log"));
-        self.peer = Some(Peer::start(&mut command)?);
-        wait_until("nats-server listens", || is_tcp_port_open(self.port))
+        let ready = || is_tcp_port_open(self.port);
+        self.peer = Some(Peer::start_until(&mut command, "nats-server listens", ready)?);
+        Ok(())
     }
 }
 

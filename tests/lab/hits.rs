@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::{
     log,
-    peers::{Peer, free_port, is_tcp_port_open, is_udp_port_open, wait_until},
+    peers::{Peer, free_port, is_tcp_port_open, is_udp_port_open},
     pki::Pki,
 };
 
@@ -131,8 +131,7 @@ impl Rsyslog {
         let mut command = Command::new("/usr/sbin/rsyslogd");
         command.args(["-n", "-f", &own("rsyslog.conf"), "-i", &own("pid")]);
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
-        let peer = Peer::start(&mut command)?;
-        wait_until("rsyslogd listens", || match input {
+        let peer = Peer::start_until(&mut command, "rsyslogd listens", || match input {
             Input::Udp => is_udp_port_open(port),
             Input::Tcp | Input::Tls => is_tcp_port_open(port),
         })?;
@@ -177,8 +176,8 @@ impl WebServer {
             command.arg(pki.directory.path().join(name));
         }
         command.arg(directory).stdin(Stdio::null());
-        let peer = Peer::start(&mut command)?;
-        wait_until("the web server listens", || is_tcp_port_open(port))?;
+        let ready = || is_tcp_port_open(port);
+        let peer = Peer::start_until(&mut command, "the web server listens", ready)?;
         Ok(Self { _peer: peer, directory: directory.to_owned(), port })
     }
 

@@ -17,6 +17,8 @@ pub mod log;
 pub mod netns;
 pub mod peers;
 pub mod pki;
+#[path = "../../sensor/tests/support/ports.rs"]
+mod ports;
 pub mod program;
 pub mod reference;
 pub mod scenario;

@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::UdpSocket,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,6 +11,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use crate::ports::free_port;
 
 /// How long a peer may take to start or stop; on an emulated machine that is long.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -39,11 +40,6 @@ pub fn wait_until(what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// A UDP and TCP port that was free a moment ago.
-pub fn free_port() -> Result<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 /// A running program; killed when dropped.
 #[derive(Debug)]
 pub struct Peer {
@@ -55,6 +51,24 @@ impl Peer {
     pub fn start(command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
         Ok(Self { child })
+    }
+
+    /// Starts `command` and tries `ready` until it is true.
+    ///
+    /// # Errors
+    /// When the program ends instead, or takes too long.
+    pub fn start_until(
+        command: &mut Command,
+        what: &str,
+        mut ready: impl FnMut() -> bool,
+    ) -> Result<Self> {
+        let mut peer = Self::start(command)?;
+        let mut ended = None;
+        wait_until(what, || {
+            ended = peer.child.try_wait().ok().flatten();
+            ended.is_some() || ready()
+        })?;
+        ended.map_or(Ok(peer), |status| bail!("{what}: {command:?} ended instead: {status}"))
     }
 
     /// Its process.
@@ -108,8 +122,7 @@ impl Nfcapd {
         let mut command = Command::new("nfcapd");
         command.args(["-b", "127.0.0.1", "-B", "8000000", "-p", &port.to_string(), "-w"]);
         command.arg(&flows).stdout(log.try_clone()?).stderr(log);
-        let peer = Peer::start(&mut command)?;
-        wait_until("nfcapd listens", || is_udp_port_open(port))?;
+        let peer = Peer::start_until(&mut command, "nfcapd listens", || is_udp_port_open(port))?;
         Ok(Self { peer, directory, port })
     }
 

@@ -4,11 +4,15 @@
 
 mod config;
 mod drop_ins;
+#[path = "../support/ports.rs"]
+mod ports;
 mod reload;
 mod streams;
 mod usage;
 
-use std::{net::UdpSocket, process::Command};
+use std::process::Command;
+
+use self::ports::free_port;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/config");
 
@@ -36,6 +40,5 @@ fn sensor(arguments: &[&str]) -> Outcome {
 
 /// A listener at a port of this host that is free.
 fn listener() -> String {
-    let free = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    format!("netflow://{}", free.local_addr().expect("its address"))
+    format!("netflow://127.0.0.1:{}", free_port().expect("a port"))
 }

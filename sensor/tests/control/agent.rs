@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpStream, UdpSocket},
     os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::captured;
+use super::{captured, ports::free_port};
 
 /// Looks until something is so; a minute is longer than anything takes.
 const LOOKS: u32 = 1200;
@@ -42,19 +42,11 @@ pub struct Agent {
     pub metrics: u16,
 }
 
-fn free_udp_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
-}
-
-pub fn free_tcp_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
-}
-
 impl Agent {
     /// Starts it, with `more` in its configuration; `[metrics]` comes last.
     pub fn start(more: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let (exports, metrics) = (free_udp_port(), free_tcp_port());
+        let (exports, metrics) = (free_port().expect("a port"), free_port().expect("a port"));
         fs::write(directory.path().join("policy.toml"), POLICY).expect("the policy is written");
         let text = format!(
             "[control]\nsocket = 'control.sock'\n[[listen]]\nurl = 'netflow://127.0.0.1:{exports}'\n\

@@ -4,6 +4,8 @@ mod agent;
 #[path = "../captured/mod.rs"]
 #[expect(dead_code, reason = "other tests use the other datagrams")]
 mod captured;
+#[path = "../support/ports.rs"]
+mod ports;
 
 use std::{
     fs,

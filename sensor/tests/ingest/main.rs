@@ -5,6 +5,8 @@ mod issuer;
 mod oidc;
 #[path = "../support/packed.rs"]
 mod packed;
+#[path = "../support/ports.rs"]
+mod ports;
 mod pressure;
 mod senders;
 mod site;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -14,6 +14,8 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::ports::free_port;
 
 /// Looks until something is so; a minute is longer than anything takes.
 const LOOKS: u32 = 1200;
@@ -50,8 +52,7 @@ impl Site {
     /// Everything but the start.
     pub fn prepare(clouds: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        let port = free.expect("a port").port();
+        let port = free_port().expect("a port");
         let tls = certificate(&directory);
         let site = Self { child: None, directory, client: Client { port, tls } };
         fs::write(site.path("token"), "s3cret\n").expect("a file");
