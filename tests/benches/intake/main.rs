@@ -1,12 +1,10 @@
 //! Router intake as a process, on the loopback of a namespace: CPU time a record beside nfcapd with the same datagrams, losses
-//! at a high rate, memory under a flood of templates.
+//! at a high rate and while what is stored is hunted through, memory under a flood of templates.
 
-use std::{
-    net::UdpSocket,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+mod datagrams;
+mod hunting;
+
+use std::{path::Path, thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use tests::{
@@ -14,6 +12,8 @@ use tests::{
     peers::require,
     program::{Program, release_binary},
 };
+
+use self::datagrams::{FIELDS, Form, PORT, send, sender, set, template};
 
 /// Datagrams for the comparison, and how many of them a second.
 const DATAGRAMS: u32 = 300_000;
@@ -33,6 +33,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     losses(&netns)?;
+    hunting::beside(&netns)?;
     flood(&netns)
 }
 
@@ -137,173 +138,6 @@ fn flood(netns: &Netns) -> Result<()> {
     Ok(())
 }
 
-const PORT: u16 = 2055;
-
-fn sender(from: &str) -> Result<UdpSocket> {
-    let socket = UdpSocket::bind((from, 0)).with_context(|| format!("bind {from}"))?;
-    socket.connect(("127.0.0.1", PORT))?;
-    Ok(socket)
-}
-
-/// Sends `count` datagrams at `rate` a second, or as fast as it can; returns the time that took.
-fn send(form: Form, count: u32, rate: u32) -> Result<Duration> {
-    let socket = sender("127.0.0.1")?;
-    let start = Instant::now();
-    for number in 0..count {
-        let sequence = if form == Form::NetFlow9 { number } else { number * form.records() };
-        socket.send(&form.datagram(number, sequence))?;
-        if number % 32 == 31 {
-            let due = start + Duration::from_secs_f64(f64::from(number) / f64::from(rate));
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-        }
-    }
-    Ok(start.elapsed())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    NetFlow5,
-    NetFlow9,
-    Ipfix,
-}
-
-/// Element and length: a router's usual record.
-const FIELDS: [(u16, u16); 20] = [
-    (8, 4),
-    (12, 4),
-    (15, 4),
-    (10, 4),
-    (14, 4),
-    (2, 4),
-    (1, 4),
-    (22, 4),
-    (21, 4),
-    (7, 2),
-    (11, 2),
-    (6, 1),
-    (4, 1),
-    (5, 1),
-    (16, 4),
-    (17, 4),
-    (9, 1),
-    (13, 1),
-    (61, 1),
-    (60, 1),
-];
-
-impl Form {
-    fn name(self) -> &'static str {
-        match self {
-            Self::NetFlow5 => "NetFlow 5, 20 fields",
-            Self::NetFlow9 => "NetFlow 9, 20 fields",
-            Self::Ipfix => "IPFIX, 20 fields",
-        }
-    }
-
-    fn records(self) -> u32 {
-        match self {
-            Self::NetFlow5 => 30,
-            Self::NetFlow9 => 24,
-            Self::Ipfix => 22,
-        }
-    }
-
-    /// Fields as its template has them: IPFIX tells absolute times.
-    fn fields(self) -> [(u16, u16); 20] {
-        FIELDS.map(|field| match field {
-            (22, _) if self == Self::Ipfix => (152, 8),
-            (21, _) if self == Self::Ipfix => (153, 8),
-            field => field,
-        })
-    }
-
-    fn datagram(self, number: u32, sequence: u32) -> Vec<u8> {
-        const SECONDS: u32 = 1_795_500_000;
-        let uptime = 1_000_000_u32;
-        let mut out = Vec::with_capacity(1500);
-        match self {
-            Self::NetFlow5 => {
-                out.extend([0, 5, 0, 30]);
-                [uptime, SECONDS, 0, sequence, 0].iter().for_each(|n| out.extend(n.to_be_bytes()));
-                for record in 0..self.records() {
-                    let n = number.wrapping_mul(30) + record;
-                    [
-                        0x0a00_0000 + n % 65_536,
-                        0xc0a8_0000 + n % 977,
-                        0,
-                        0x0001_0002,
-                        5,
-                        500 + n % 999,
-                    ]
-                    .iter()
-                    .for_each(|n| out.extend(n.to_be_bytes()));
-                    [
-                        900_000_u32,
-                        950_000,
-                        (1024 + n % 60_000) << 16 | 443,
-                        0x001b_0600,
-                        0x0064_00c8,
-                    ]
-                    .iter()
-                    .for_each(|n| out.extend(n.to_be_bytes()));
-                    out.extend([24, 24, 0, 0]);
-                }
-                return out;
-            }
-            Self::NetFlow9 => {
-                out.extend([0, 9, 0, 24]);
-                [uptime, SECONDS, sequence, 1].iter().for_each(|n| out.extend(n.to_be_bytes()));
-            }
-            Self::Ipfix => {
-                out.extend([0, 10, 0, 0]);
-                [SECONDS, sequence, 1].iter().for_each(|n| out.extend(n.to_be_bytes()));
-            }
-        }
-        if number.is_multiple_of(4096) {
-            let id = if self == Self::Ipfix { 2 } else { 0 };
-            set(&mut out, id, &template(256, &self.fields()));
-        }
-        let mut records = Vec::with_capacity(1500);
-        for record in 0..self.records() {
-            let n = number.wrapping_mul(self.records()) + record;
-            for (element, length) in self.fields() {
-                let value: u64 = match element {
-                    8 => u64::from(0x0a00_0000 + n % 65_536),
-                    12 => u64::from(0xc0a8_0000 + n % 977),
-                    7 => u64::from(1024 + n % 60_000),
-                    11 => 443,
-                    4 => 6,
-                    60 => 4,
-                    1 => u64::from(500 + n % 999),
-                    22 | 21 => 900_000,
-                    152 | 153 => u64::from(SECONDS) * 1000,
-                    61 => 0,
-                    _ => 5,
-                };
-                records.extend(&value.to_be_bytes()[8 - usize::from(length)..]);
-            }
-        }
-        set(&mut out, 256, &records);
-        if self == Self::Ipfix {
-            let length = out.len() as u16;
-            out[2..4].copy_from_slice(&length.to_be_bytes());
-        }
-        out
-    }
-}
-
-fn template(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
-    let head = [id, fields.len() as u16];
-    let fields = fields.iter().flat_map(|&(element, length)| [element, length]);
-    head.into_iter().chain(fields).flat_map(u16::to_be_bytes).collect()
-}
-
-fn set(out: &mut Vec<u8>, id: u16, body: &[u8]) {
-    out.extend(id.to_be_bytes());
-    out.extend((body.len() as u16 + 4).to_be_bytes());
-    out.extend(body);
-}
-
 /// A datagram that holds nothing but templates, different ones for each address.
 fn templates(address: u32) -> Vec<u8> {
     let mut out = vec![0, 9, 0, TEMPLATES as u8];
@@ -320,7 +154,7 @@ fn flows_of_nfcapd(said: &str) -> Option<f64> {
 }
 
 /// The sensor, listening at [`PORT`].
-fn sensor(netns: &Netns, arguments: &str) -> Result<Program> {
+pub fn sensor(netns: &Netns, arguments: &str) -> Result<Program> {
     let mut command = netns.command(&release_binary());
     command.args(["run", "--listen", &format!("netflow://0.0.0.0:{PORT}"), "--print", "none"]);
     command.args(arguments.split_whitespace());
