@@ -2,6 +2,7 @@
 
 usage: fleet.py consume kafka|nats ADDRESS FOLDER
        fleet.py count FOLDER
+       fleet.py fill FOLDER STORE
        fleet.py stream ADDRESS
        fleet.py tansu
 
@@ -116,6 +117,30 @@ def count(table):
     print(json.dumps({row[0]: [int(number) for number in row[1:]] for row in rows}))
 
 
+def fill(table, store):
+    import time
+
+    segments = f"file('{store}/*/*/*.parquet', Parquet)"
+    own = {name for name, *_ in table.ask(f"DESCRIBE TABLE {segments}")}
+    columns = ", ".join(name for name, *_ in table.ask("DESCRIBE TABLE sensor.flows") if name in own)
+    told = {}
+    started = time.process_time()
+    table.session.query(
+        f"INSERT INTO sensor.flows ({columns}) SETTINGS max_insert_block_size = 10000, min_insert_block_size_rows = 10000, "
+        f"min_insert_block_size_bytes = 0, input_format_parquet_max_block_size = 10000 SELECT {columns} FROM {segments}"
+    )
+    told["insert_s"] = time.process_time() - started
+    started = time.process_time()
+    table.session.query("OPTIMIZE TABLE sensor.flows FINAL")
+    told["merge_s"] = time.process_time() - started
+    told["octets"] = int(table.ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'sensor'")[0][0])
+    for name, packed in [("row_binary", "none"), ("lz4", "lz4")]:
+        path = table.folder / name
+        table.session.query(f"SELECT * FROM sensor.flows ORDER BY time_received INTO OUTFILE '{path}' COMPRESSION '{packed}' FORMAT RowBinary")
+        told[name] = path.stat().st_size
+    print(json.dumps(told))
+
+
 async def stream(address):
     import nats as client
 
@@ -135,6 +160,8 @@ def main():
         asyncio.run(stream(sys.argv[2]))
     elif verb == "count":
         count(Table(pathlib.Path(sys.argv[2])))
+    elif verb == "fill":
+        fill(Table(pathlib.Path(sys.argv[2])), sys.argv[3])
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         bus, address, folder = sys.argv[2:]

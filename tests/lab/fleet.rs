@@ -58,6 +58,9 @@ pub trait Bus {
     /// Where it is: `127.0.0.1:PORT`.
     fn address(&self) -> String;
 
+    /// Its process, while it runs.
+    fn id(&self) -> Option<u32>;
+
     /// Ends it at once, in the middle of whatever it does.
     fn kill(&mut self);
 
@@ -105,6 +108,10 @@ impl Bus for Tansu {
         format!("127.0.0.1:{}", self.port)
     }
 
+    fn id(&self) -> Option<u32> {
+        self.peer.as_ref().map(Peer::id)
+    }
+
     fn kill(&mut self) {
         self.peer = None;
     }
@@ -149,6 +156,10 @@ impl Bus for Nats {
 
     fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    fn id(&self) -> Option<u32> {
+        self.peer.as_ref().map(Peer::id)
     }
 
     fn kill(&mut self) {
@@ -207,6 +218,11 @@ impl Consumer {
         self.peer = None;
     }
 
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.peer.as_ref().map(Peer::id)
+    }
+
     /// Rows in the table.
     pub fn rows(&self) -> u64 {
         let rows = fs::read_to_string(self.folder.join("rows"));
@@ -229,4 +245,18 @@ impl Consumer {
         let text = output(script()?.arg("count").arg(&self.folder))?;
         serde_json::from_str(&text).context(text)
     }
+}
+
+/// Puts the segments of a store into a table of ClickHouse, and tells what that took: octets in the table, as rows on the way and
+/// packed, and CPU seconds.
+///
+/// # Errors
+/// When the engine refuses.
+pub fn fill(folder: &Path, table: &str, store: &Path) -> Result<Value> {
+    fs::create_dir_all(folder)?;
+    for (name, text) in [("table.sql", table), ("columns", "")] {
+        fs::write(folder.join(name), text)?;
+    }
+    let text = output(script()?.arg("fill").args([folder, store]))?;
+    serde_json::from_str(&text).context(text)
 }

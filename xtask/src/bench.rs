@@ -1,5 +1,7 @@
 //! Runs the benchmarks of the agent; their tables go straight to the terminal.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 
 use crate::{
@@ -13,8 +15,12 @@ use crate::{
 const PACKAGES: [&str; 6] =
     ["sensor-core", "sensor-wire", "sensor-kernel", "sensor-store", "sensor", "tests"];
 
+/// Makes a Python that has what a benchmark needs.
+type MakePython = fn(&Workspace) -> Result<PathBuf>;
+
 /// The benchmarks that have peers in Python.
-const PEERS: [(&str, &str); 2] = [("tests", "cloud"), ("sensor-store", "hunt")];
+const PEERS: [(&str, MakePython); 3] =
+    [("cloud", setup::peers), ("hunt", setup::peers), ("fleet", setup::fleet)];
 
 /// `cargo xtask bench`.
 ///
@@ -35,18 +41,15 @@ pub fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     setup::programs(&[Need::Bench])?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, true)?;
-    let python =
-        all.iter().any(|own| PEERS.contains(own)).then(|| setup::peers(workspace)).transpose();
-    let python = python.unwrap_or_else(|fault| {
-        println!("without peers in Python: {fault:#}");
-        None
-    });
     for (package, bench) in all {
         println!("\n== {bench} ==");
         let mut cargo = process::cargo();
         cargo.args(["bench", "--package", package, "--bench", bench]).env(AGENT, &agent);
-        if let Some(python) = &python {
-            cargo.env(setup::PYTHON, python);
+        if let Some((_, make)) = PEERS.iter().find(|(name, _)| *name == bench) {
+            match make(workspace) {
+                Ok(python) => drop(cargo.env(setup::PYTHON, python)),
+                Err(fault) => println!("without peers in Python: {fault:#}"),
+            }
         }
         process::run(&mut cargo).with_context(|| format!("benchmark {bench}"))?;
     }

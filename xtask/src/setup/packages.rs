@@ -61,7 +61,7 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("python3", "python3", &[Bench, Labs]),
     ("python3-pip", "pip3", &[Bench, Labs]),
     ("npm", "npm", &[Labs]),
-    ("nats-server", "nats-server", &[Labs]),
+    ("nats-server", "nats-server", &[Bench, Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),
