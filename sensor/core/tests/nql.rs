@@ -4,86 +4,28 @@
 //! A file holds cases, with a line of `----` between two. A case is lines that begin with `#> ` (what is expected),
 //! perhaps `#! ` and options before them, and the query. `UPDATE_EXPECT=1` writes what is expected anew.
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+#[path = "nql/cases.rs"]
+mod cases;
 
+use std::{collections::BTreeSet, fmt::Write as _, fs};
+
+use cases::{Case, SEPARATOR, each_case, golden_files, lists, options};
 use sensor_core::{
     diagnostic,
-    flow::fields::RecordKind,
-    nql::{
-        Filter, Options, ast, codes,
-        faults::Faults,
-        json::RecordReader,
-        lists::{ListValues, Lists},
-        parse,
-    },
+    nql::{Filter, Options, ast, codes, faults::Faults, json::RecordReader, parse},
 };
 
-const SEPARATOR: &str = "----\n";
-
-struct Case {
-    options: String,
-    expected: String,
-    query: String,
-}
-
-impl Case {
-    fn read(text: &str) -> Self {
-        let mut case =
-            Self { options: String::new(), expected: String::new(), query: String::new() };
-        for line in text.split_inclusive('\n') {
-            let (target, line) = match (line.strip_prefix("#!"), line.strip_prefix("#>")) {
-                (Some(line), _) => (&mut case.options, line),
-                (_, Some(line)) => (&mut case.expected, line.strip_prefix(' ').unwrap_or(line)),
-                _ => (&mut case.query, line),
-            };
-            target.push_str(line);
-        }
-        // The line end of the file is none of the query.
-        case.query.truncate(case.query.strip_suffix('\n').unwrap_or(&case.query).len());
-        case
+/// A case as its file has it.
+fn write(case: &Case) -> String {
+    let mut text = String::new();
+    if !case.options.is_empty() {
+        write!(text, "#!{}", case.options).unwrap();
     }
-
-    fn write(&self) -> String {
-        let mut text = String::new();
-        if !self.options.is_empty() {
-            write!(text, "#!{}", self.options).unwrap();
-        }
-        for line in self.expected.lines() {
-            writeln!(text, "{}", format!("#> {line}").trim_end()).unwrap();
-        }
-        writeln!(text, "{}", self.query).unwrap();
-        text
+    for line in case.expected.lines() {
+        writeln!(text, "{}", format!("#> {line}").trim_end()).unwrap();
     }
-}
-
-/// Options of a case, as on the command line.
-fn options<'a>(text: &str, lists: &'a Lists) -> Options<'a> {
-    let mut options = Options::new(lists);
-    let mut words = text.split_whitespace();
-    while let Some(word) = words.next() {
-        let mut number = || words.next().expect("an argument").parse().expect("a number");
-        match word {
-            "--strict" => options.strict = true,
-            "--depth" => options.limits.depth = number(),
-            "--terms" => options.limits.terms = number(),
-            "--query-bytes" => options.limits.query_bytes = number(),
-            "--patterns" => options.limits.patterns = number(),
-            "--faults" => options.limits.faults = number(),
-            "--regex-bytes" => options.limits.regex_bytes = number(),
-            "--context" => {
-                let name = words.next().expect("a context");
-                let named = |context: &RecordKind| context.name() == name;
-                options.context = RecordKind::ALL.into_iter().find(named).expect("a context");
-            }
-            other => panic!("unknown option {other}"),
-        }
-    }
-    options
+    writeln!(text, "{}", case.query).unwrap();
+    text
 }
 
 /// What the query comes to, as golden files have it, and whether it was accepted.
@@ -101,23 +43,6 @@ fn outcome(query: &str, options: &Options<'_>) -> (String, bool) {
     }
 }
 
-fn golden_files(folder: &str, ending: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nql").join(folder);
-    let mut files: Vec<_> =
-        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
-    files.sort();
-    assert!(!files.is_empty(), "no golden files in {}", folder.display());
-    files
-}
-
-fn lists() -> Lists {
-    let mut lists = Lists::default();
-    lists.set("blocked", ListValues::parse("192.0.2.0/24\n2001:db8::/32\n"));
-    lists.set("mixed", ListValues::parse("22\n192.0.2.1\ntcp\n"));
-    lists
-}
-
 fn check_folder(folder: &str, accepted: bool) {
     let lists = lists();
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
@@ -132,7 +57,7 @@ fn check_folder(folder: &str, accepted: bool) {
                     outcome.lines().map(|line| format!("{}\n", line.trim_end())).collect();
                 assert_eq!(outcome, case.expected, "{}: {}", file.display(), case.query);
             }
-            rewritten.push(Case { expected: outcome, ..case }.write());
+            rewritten.push(write(&Case { expected: outcome, ..case }));
         }
         if update && rewritten.join(SEPARATOR) != text {
             fs::write(&file, rewritten.join(SEPARATOR)).unwrap();
@@ -150,31 +75,26 @@ fn accepted_queries() {
 fn advice_is_sound() {
     let lists = lists();
     let mut shown = 0;
-    for file in golden_files("reject", "nql") {
-        let text = fs::read_to_string(&file).unwrap();
-        for case in text.split(SEPARATOR).map(Case::read) {
-            let options = options(&case.options, &lists);
-            let (outcome, _) = outcome(&case.query, &options);
-            let helps = outcome
-                .lines()
-                .filter(|line| line.contains("= help: ") || line.starts_with("      or "));
-            for advice in helps.flat_map(|line| line.split('`').skip(1).step_by(2)) {
-                let is_query = [" == ", " != ", " in ", " < ", " >= "]
-                    .iter()
-                    .any(|part| advice.contains(part));
-                // Parts that are left out, and operands that are called A, B and C.
-                if !is_query || advice.contains("...") || advice.contains('…') {
-                    continue;
-                }
-                shown += 1;
-                let read = Filter::compile(
-                    advice,
-                    &Options { limits: Options::new(&lists).limits, ..options },
-                );
-                assert!(read.is_ok(), "{}: `{}`: `{advice}`", file.display(), case.query);
+    each_case("reject", |file, query, options| {
+        let (outcome, _) = outcome(query, options);
+        let helps = outcome
+            .lines()
+            .filter(|line| line.contains("= help: ") || line.starts_with("      or "));
+        for advice in helps.flat_map(|line| line.split('`').skip(1).step_by(2)) {
+            let is_query =
+                [" == ", " != ", " in ", " < ", " >= "].iter().any(|part| advice.contains(part));
+            // Parts that are left out, and operands that are called A, B and C.
+            if !is_query || advice.contains("...") || advice.contains('…') {
+                continue;
             }
+            shown += 1;
+            let read = Filter::compile(
+                advice,
+                &Options { limits: Options::new(&lists).limits, ..*options },
+            );
+            assert!(read.is_ok(), "{}: `{query}`: `{advice}`", file.display());
         }
-    }
+    });
     assert!(shown > 20, "{shown}");
 }
 

@@ -87,7 +87,7 @@ impl Finding {
             message: diagnostic.message.clone(),
             file: Some(file.to_owned()),
             place: Some(Place::of(text, &diagnostic.span)),
-            label: diagnostic.label.clone(),
+            label: diagnostic.label.as_deref().map(str::to_owned),
             help: diagnostic.help.clone(),
         }
     }

@@ -10,11 +10,13 @@ use std::ops::Range;
 use serde::Serialize;
 
 mod finding;
+mod fix;
 mod place;
 mod source_map;
 mod theme;
 
 pub use finding::{Finding, Findings};
+pub use fix::{Edit, Fix};
 pub use place::Local;
 pub use source_map::SourceMap;
 pub use theme::Theme;
@@ -53,11 +55,13 @@ pub struct Diagnostic {
     /// Where: bytes of the source text. May be empty (a missing thing) and may end past the text.
     pub span: Range<usize>,
     /// What the carets say, where the message alone does not.
-    pub label: Option<String>,
+    pub label: Option<Box<str>>,
     /// What would be right.
     pub help: Option<String>,
     /// Where the first is of what may be there only once. Few have it, and errors are moved about.
     pub first: Option<Box<Range<usize>>>,
+    /// What mends it, where that is certain. Its edits are of the text that was read.
+    pub fix: Option<Box<Fix>>,
 }
 
 impl Diagnostic {
@@ -71,6 +75,7 @@ impl Diagnostic {
             label: None,
             help: None,
             first: None,
+            fix: None,
         }
     }
 
@@ -87,14 +92,31 @@ impl Diagnostic {
     /// The same with `label` beside the carets.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
-        Self { label: Some(label.into()), ..self }
+        Self { label: Some(label.into().into()), ..self }
     }
 
     /// The same of a text that stands `by` bytes further behind.
     #[must_use]
     pub fn shift(self, by: usize) -> Self {
         let shift = |span: Range<usize>| span.start + by..span.end + by;
-        Self { span: shift(self.span), first: self.first.map(|first| shift(*first).into()), ..self }
+        Self {
+            span: shift(self.span),
+            first: self.first.map(|first| shift(*first).into()),
+            fix: self.fix.map(|fix| fix.shift(by).into()),
+            ..self
+        }
+    }
+
+    /// The same at its place in another text, of which the one that was read is a part. Its edits are not of that text.
+    #[must_use]
+    pub fn moved(self, span: Range<usize>) -> Self {
+        Self { span, fix: None, ..self }
+    }
+
+    /// The same with what mends it.
+    #[must_use]
+    pub fn fix(self, fix: Fix) -> Self {
+        Self { fix: Some(fix.into()), ..self }
     }
 
     /// The same with `help` below the source line.

@@ -66,7 +66,7 @@ impl SourceMap {
     pub fn findings(&self, diagnostics: &[Diagnostic]) -> Findings {
         let located = |diagnostic: &Diagnostic| {
             let Local { path, text, span } = self.local(&diagnostic.span)?;
-            let finding = Finding::located(path, text, &Diagnostic { span, ..diagnostic.clone() });
+            let finding = Finding::located(path, text, &diagnostic.clone().moved(span));
             let first = diagnostic.first.as_deref().and_then(|first| self.local(first));
             Some(finding.behind(first))
         };
@@ -81,7 +81,7 @@ impl SourceMap {
             if let (Some(index), Some(Local { span, .. })) =
                 (self.index(&diagnostic.span), self.local(&diagnostic.span))
             {
-                by_file[index].2.push(Diagnostic { span, ..diagnostic });
+                by_file[index].2.push(diagnostic.moved(span));
             }
         }
         by_file.retain(|(_, _, diagnostics)| !diagnostics.is_empty());

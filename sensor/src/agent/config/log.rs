@@ -205,7 +205,7 @@ mod tests {
         let format = |text: &str, flag| {
             let overrides = Overrides { log_format: flag, ..Overrides::default() };
             let format = from_text(text, &overrides).map(|config| config.log.format);
-            format.map_err(|faults| faults.file[0].label.clone().unwrap_or_default())
+            format.map_err(|faults| faults.file[0].label.as_deref().unwrap_or_default().to_owned())
         };
         assert_eq!(format("", None), Ok(None), "where the agent runs is for others to know");
         assert_eq!(format("log.format = 'journal'", None), Ok(Some(LogFormat::Journal)));

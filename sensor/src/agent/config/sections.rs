@@ -129,7 +129,7 @@ fn name_homes(
                 let Some(&index) = by_place.get(&name.span()) else { continue };
                 let fault = &mut faults[index];
                 if let Some((_, now)) = RENAMED.iter().find(|(old, _)| old == name.get_ref()) {
-                    (fault.label, fault.help) = (Some(format!("renamed to {now}")), None);
+                    (fault.label, fault.help) = (Some(format!("renamed to {now}").into()), None);
                 } else if let Some(home) = Sections::KEYS.iter().find(is_home)
                     && fault.label.is_none()
                 {

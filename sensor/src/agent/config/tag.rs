@@ -106,7 +106,7 @@ impl TagConfig {
             }
             _ => written.clone(),
         };
-        Diagnostic { span, ..fault }
+        fault.moved(span)
     }
 }
 

@@ -33,7 +33,8 @@ fn faults(text: &str, overrides: &Overrides) -> Vec<String> {
         None => message,
     };
     let flags = faults.flags.into_iter().map(|fault| shown(fault.message, fault.label));
-    let file = faults.file.into_iter().map(|fault| shown(fault.message, fault.label));
+    let file =
+        faults.file.into_iter().map(|fault| shown(fault.message, fault.label.map(String::from)));
     flags.chain(file).collect()
 }
 

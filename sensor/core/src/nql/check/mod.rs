@@ -15,7 +15,7 @@ use super::{
     typed::{Class, Comparison, Predicate, Subject, Typed},
 };
 use crate::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::{Diagnostic, Fix, nearest},
     flow::fields::{Field, Kind, TextRule},
 };
 
@@ -228,7 +228,9 @@ impl Checker<'_> {
             let near = nearest(name, self.options.lists.names());
             let diagnostic = codes::UNKNOWN_LIST.at(value.span.clone(), message);
             return Err(match near {
-                Some(near) => diagnostic.label(format!("did you mean `${near}`?")),
+                Some(near) => diagnostic
+                    .label(format!("did you mean `${near}`?"))
+                    .fix(Fix::write(value.span.clone(), format!("${near}"))),
                 None => diagnostic,
             });
         };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::{Diagnostic, Fix, nearest},
     flow::{
         fields::{self, Field, Kind, Origin, RecordKind, TextRule},
         profile::Side,
@@ -114,20 +114,24 @@ fn label(name: &str, context: RecordKind) -> (Option<Target>, Origin) {
 
 fn unknown(name: &str, span: Range<usize>, context: RecordKind) -> Diagnostic {
     let diagnostic = codes::UNKNOWN_FIELD
-        .at(span, format!("the {} context has no field `{name}`", context.name()));
+        .at(span.clone(), format!("the {} context has no field `{name}`", context.name()));
     if context == RecordKind::Flow && name.starts_with("label") {
         return diagnostic
             .help("labels are `label.ip.CONTEXT`, `label.src.CONTEXT`, `label.dst.CONTEXT`");
     }
     if let Some(synonym) = synonyms::meant(name, context) {
-        let diagnostic = diagnostic.label(format!("here it is `{}`", synonym.field));
+        let diagnostic = diagnostic
+            .label(format!("here it is `{}`", synonym.field))
+            .fix(Fix::write(span, synonym.field));
         return if synonym.note.is_empty() { diagnostic } else { diagnostic.help(synonym.note) };
     }
     if context == RecordKind::Flow
         && let [first, others @ ..] = fields::of_element(name).as_slice()
     {
         let others: String = others.iter().map(|field| format!(" or `{}`", field.name)).collect();
-        return diagnostic.label(format!("here it is `{}`{others}", first.name));
+        let diagnostic = diagnostic.label(format!("here it is `{}`{others}", first.name));
+        let only = others.is_empty();
+        return if only { diagnostic.fix(Fix::write(span, first.name)) } else { diagnostic };
     }
     if let Some(elsewhere) = RecordKind::ALL.into_iter().find(|other| other.find(name).is_some()) {
         let elsewhere = elsewhere.name();
@@ -136,7 +140,9 @@ fn unknown(name: &str, span: Range<usize>, context: RecordKind) -> Diagnostic {
     let names = context.fields().iter().map(|field| field.name);
     let aliases = fields::aliases(context).iter().map(|alias| alias.name);
     match nearest(name, names.chain(aliases)) {
-        Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
+        Some(near) => {
+            diagnostic.label(format!("did you mean `{near}`?")).fix(Fix::write(span, near))
+        }
         None => diagnostic.help("sensor/docs/nql-fields.md lists the fields of every context"),
     }
 }

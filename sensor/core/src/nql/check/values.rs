@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::Range};
 
 use super::names::Target;
 use crate::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::{Diagnostic, Fix, nearest},
     flow::{
         fields::{Kind, TextRule},
         prefix, protocol,
@@ -105,8 +105,10 @@ impl<'t> Reader<'t> {
             return Ok(None);
         }
         let message = format!("`{text}` has host bits set");
-        let help = format!("write `{}/{}`", canonical.address, canonical.length);
-        Ok(Some(codes::HOST_BITS.at(span.clone(), message).help(help)))
+        let written = format!("{}/{}", canonical.address, canonical.length);
+        let help = format!("write `{written}`");
+        let fix = Fix::write(span.clone(), written);
+        Ok(Some(codes::HOST_BITS.at(span.clone(), message).help(help).fix(fix)))
     }
 
     fn text(&mut self, text: &str, span: &Range<usize>) -> Result<(), Diagnostic> {
@@ -177,7 +179,7 @@ pub fn ordered(
 }
 
 /// A range whose ends are in order.
-fn in_order<T: PartialOrd>(
+fn in_order<T: PartialOrd + ToString>(
     (low, high): (T, T),
     text: &str,
     span: &Range<usize>,
@@ -186,7 +188,9 @@ fn in_order<T: PartialOrd>(
         return Ok((low, high));
     }
     let message = format!("the range `{text}` ends before it begins");
-    Err(codes::OUT_OF_RANGE.at(span.clone(), message).help("put the lower bound first"))
+    let swapped = Fix::write(span.clone(), format!("{}..{}", high.to_string(), low.to_string()));
+    let diagnostic = codes::OUT_OF_RANGE.at(span.clone(), message);
+    Err(diagnostic.help("put the lower bound first").fix(swapped))
 }
 
 fn integer(target: &Target, text: &str, span: &Range<usize>) -> Result<u64, Diagnostic> {
@@ -243,7 +247,7 @@ fn protocols(text: &str, span: &Range<usize>) -> Result<Vec<u64>, Diagnostic> {
     }
     let diagnostic = codes::UNKNOWN_PROTOCOL.at(span.clone(), format!("unknown protocol `{text}`"));
     Err(match nearest(text, protocol::names()) {
-        Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
+        Some(near) => meant(diagnostic, near),
         None => diagnostic.help("a name such as tcp, or a number up to 255"),
     })
 }
@@ -259,9 +263,15 @@ fn unknown_choice(
         .at(span.clone(), message)
         .help(format!("its values are `{}`", choices.join("`, `")));
     match nearest(text, choices.iter().copied()) {
-        Some(near) => diagnostic.label(format!("did you mean `{near}`?")),
+        Some(near) => meant(diagnostic, near),
         None => diagnostic,
     }
+}
+
+/// With the value that was probably meant.
+fn meant(diagnostic: Diagnostic, near: &str) -> Diagnostic {
+    let span = diagnostic.span.clone();
+    diagnostic.label(format!("did you mean `{near}`?")).fix(Fix::write(span, near))
 }
 
 fn wrong_type(target: &Target, text: &str, span: &Range<usize>) -> Diagnostic {

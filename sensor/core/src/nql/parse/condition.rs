@@ -4,10 +4,13 @@ use super::{
     Parser,
     lex::{Connective, is_name, is_operator},
 };
-use crate::nql::{
-    advice,
-    ast::{Condition, Expression, Operator, Spanned},
-    codes, synonyms,
+use crate::{
+    diagnostic::{Diagnostic, Fix},
+    nql::{
+        advice,
+        ast::{Condition, Expression, Operator, Spanned},
+        codes, synonyms,
+    },
 };
 
 /// Characters that a field name ends before, right or wrong.
@@ -31,7 +34,7 @@ impl Parser<'_, '_> {
         let value = if operator.node.takes_list() {
             self.list_operand(&field, operator.node)
         } else {
-            self.single_operand(&field, operator.node)
+            self.single_operand(&field, &operator)
         };
         match value {
             Some(value) => Expression::Condition(Condition { field, operator, value }),
@@ -64,7 +67,8 @@ impl Parser<'_, '_> {
                 span.end = second.end;
                 let message = "a field name cannot contain a space";
                 let help = format!("write `{name}`");
-                self.report(codes::BAD_FIELD_NAME.at(span.clone(), message).help(help));
+                let joined = Fix::write(span.clone(), name.as_str());
+                self.report(codes::BAD_FIELD_NAME.at(span.clone(), message).help(help).fix(joined));
                 return Some(Spanned::new(name, span));
             }
         }
@@ -96,6 +100,9 @@ impl Parser<'_, '_> {
                 Some(operator) => format!("write `{}`", operator.symbol()),
                 None => "the operators are `==`, `!=`, `<`, `<=`, `>`, `>=`, `=~`, `!~`".to_owned(),
             });
+            if let Some(operator) = operator {
+                diagnostic = diagnostic.fix(self.symbol(span.clone(), operator.symbol()));
+            }
             self.report(diagnostic);
         }
         let Some(operator) = operator else {
@@ -113,7 +120,8 @@ impl Parser<'_, '_> {
             };
             let diagnostic = codes::MISSING_SPACE
                 .at(span.clone(), format!("`{written}` needs a space on both sides"))
-                .help(help);
+                .help(help)
+                .fix(self.spaced(span.clone()));
             self.report(diagnostic);
         }
         Some(Spanned::new(operator, span))
@@ -157,7 +165,8 @@ impl Parser<'_, '_> {
         };
         let diagnostic = codes::UNKNOWN_OPERATOR
             .at(span.clone(), format!("`{word}` is not an operator"))
-            .help(format!("write `{}`", operator.symbol()));
+            .help(format!("write `{}`", operator.symbol()))
+            .fix(self.symbol(span.clone(), operator.symbol()));
         self.report(diagnostic);
         Some(Spanned::new(operator, span))
     }
@@ -169,56 +178,72 @@ impl Parser<'_, '_> {
     }
 
     fn missing_operator(&mut self, field: &Spanned<String>) -> Option<Spanned<Operator>> {
-        let help = match self.cursor.peek() {
-            Some('(') => "functions are allowed only in policy thresholds".to_owned(),
-            _ => self.with_an_operator(field),
+        let message = format!("`{}` is not followed by an operator", field.node);
+        let mut diagnostic = codes::EXPECTED_OPERATOR.at(field.span.clone(), message);
+        diagnostic = match self.cursor.peek() {
+            Some('(') => diagnostic.help("functions are allowed only in policy thresholds"),
+            _ => self.with_an_operator(field, diagnostic),
         };
-        let diagnostic = codes::EXPECTED_OPERATOR
-            .at(field.span.clone(), format!("`{}` is not followed by an operator", field.node))
-            .help(help);
         self.report(diagnostic);
         self.cursor.recover();
         None
     }
 }
 
-impl Parser<'_, '_> {
+impl<'a> Parser<'a, '_> {
     /// A field's name here, where another tool's was written.
     fn ours<'n>(&self, name: &'n str) -> &'n str {
         synonyms::meant(name, self.options.context).map_or(name, |synonym| synonym.field)
     }
 
     /// What `proto tcp` and `src port 22` would be here.
-    fn with_an_operator(&mut self, field: &Spanned<String>) -> String {
+    fn with_an_operator(&mut self, field: &Spanned<String>, missing: Diagnostic) -> Diagnostic {
         let start = self.cursor.at;
-        self.cursor.skip_space();
-        let words: Vec<&str> = self.cursor.rest().split_whitespace().take(2).collect();
+        let words = [self.word(), self.word()];
         self.cursor.at = start;
-        let words: Vec<&str> = words.iter().map(|word| word.trim_end_matches(')')).collect();
+        let words: Vec<Spanned<&str>> = words.into_iter().flatten().collect();
+        let texts: Vec<&str> = words.iter().map(|word| word.node).collect();
         let context = self.options.context;
         let mut candidates = Vec::new();
-        if let (side @ ("src" | "dst"), [what, value]) = (field.node.as_str(), words.as_slice()) {
+        if let (side @ ("src" | "dst"), [what, value]) = (field.node.as_str(), texts.as_slice()) {
             let of = match what.to_ascii_lowercase().as_str() {
                 "host" | "net" | "ip" => "ip",
                 "port" => "port",
                 "as" => "as.number",
                 _ => "",
             };
-            candidates.push(format!("{side}{of} == {value}"));
+            candidates.push((format!("{side}{of} == {value}"), words[1].span.end));
         }
         let name = self.ours(&field.node);
         // `tcp and port 80`: a protocol alone, with nothing behind it or with what joins conditions.
-        if words.first().is_none_or(|word| {
+        if texts.first().is_none_or(|word| {
             matches!(word.to_ascii_lowercase().as_str(), "and" | "or" | "&&" | "||")
         }) {
-            candidates.push(format!("protocol == {name}"));
+            candidates.push((format!("protocol == {name}"), field.span.end));
         }
-        candidates.extend(words.first().map(|value| format!("{name} == {value}")));
-        match advice::sound(candidates, self.options) {
-            Some(query) => format!("write `{query}`"),
-            None if synonyms::is_known(name, context) => format!("write `{name} == ...`"),
-            None => "write `field operator value`, such as `dstport == 53`".to_owned(),
+        let first = words.first();
+        candidates.extend(first.map(|word| (format!("{name} == {}", word.node), word.span.end)));
+        let sound =
+            |(query, _): &(String, usize)| advice::sound([query.clone()], self.options).is_some();
+        match candidates.into_iter().find(sound) {
+            Some((query, end)) => {
+                let help = format!("write `{query}`");
+                missing.help(help).fix(Fix::write(field.span.start..end, query))
+            }
+            None if synonyms::is_known(name, context) => {
+                missing.help(format!("write `{name} == ...`"))
+            }
+            None => missing.help("write `field operator value`, such as `dstport == 53`"),
         }
+    }
+
+    /// The next word, without parentheses that close behind it.
+    fn word(&mut self) -> Option<Spanned<&'a str>> {
+        self.cursor.skip_space();
+        let span = self.cursor.take_while(|character| !character.is_whitespace());
+        let word = self.cursor.slice(span.clone()).trim_end_matches(')');
+        let end = span.start + word.len();
+        (!span.is_empty()).then(|| Spanned::new(word, span.start..end))
     }
 }
 

@@ -55,6 +55,11 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0, comment: None }
     }
 
+    /// All of it.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// What is left.
     pub fn rest(&self) -> &'a str {
         &self.text[self.at..]

@@ -11,7 +11,7 @@ use super::{
     codes,
     faults::Faults,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Edit, Fix};
 
 mod condition;
 pub(crate) mod lex;
@@ -32,8 +32,16 @@ pub fn parse(text: &str, options: &Options<'_>, faults: &mut Faults) -> Query {
         return Some(Expression::Invalid);
     }
     let cursor = Cursor::new(text);
-    let mut parser =
-        Parser { cursor, options, faults, depth: 0, terms: 0, glued: None, stopped: false };
+    let mut parser = Parser {
+        cursor,
+        options,
+        faults,
+        depth: 0,
+        terms: 0,
+        glued: None,
+        last: 0,
+        stopped: false,
+    };
     let query = parser.query();
     if let (true, Some(comment)) = (options.strict, parser.cursor.comment) {
         parser.extension(comment..comment + 1, "a comment");
@@ -49,6 +57,8 @@ struct Parser<'a, 'o> {
     terms: usize,
     /// A connective that lacks a space, and that this was said of.
     glued: Option<usize>,
+    /// Where the operand that was read last ends.
+    last: usize,
     /// A limit was hit: the rest is not read, and what is missing there is no fault.
     stopped: bool,
 }
@@ -60,7 +70,8 @@ impl<'a> Parser<'a, '_> {
         let mut parts = vec![self.chain()];
         while self.cursor.peek() == Some(')') {
             let at = self.cursor.at;
-            self.report(codes::UNOPENED_PARENTHESIS.at(at..at + 1, "unmatched `)`"));
+            let remove = Fix::new("remove the parenthesis", vec![Edit::replace(at..at + 1, "")]);
+            self.report(codes::UNOPENED_PARENTHESIS.at(at..at + 1, "unmatched `)`").fix(remove));
             self.cursor.at += 1;
             self.cursor.skip_space();
             if let Some((_, length)) = self.cursor.peek_connective() {
@@ -83,6 +94,7 @@ impl<'a> Parser<'a, '_> {
             let start = self.cursor.at;
             operands.push(self.operand());
             spans.push(start..self.cursor.at);
+            self.last = self.cursor.at;
             let Some(connective) = self.connective() else { break };
             connectives.push(connective);
         }
@@ -92,11 +104,10 @@ impl<'a> Parser<'a, '_> {
             _ if all(Connective::And) => Expression::And(operands),
             _ if all(Connective::Or) => Expression::Or(operands),
             _ => {
-                let text = |span: &Range<usize>| self.cursor.slice(span.clone());
-                let texts: Vec<&str> = spans.iter().map(text).collect();
                 let options = self.options;
                 let sound = |text: &str| advice::sound([text.to_owned()], options).is_some();
-                self.report(readings::ambiguous(&texts, &connectives, sound));
+                let text = self.cursor.text();
+                self.report(readings::ambiguous(text, &spans, &connectives, sound));
                 Expression::And(operands)
             }
         }
@@ -123,7 +134,8 @@ impl<'a> Parser<'a, '_> {
             let span = start..start + word.len();
             let diagnostic = codes::UNKNOWN_OPERATOR
                 .at(span.clone(), format!("`{word}` cannot join conditions"))
-                .help(format!("write `{}`", connective.symbol()));
+                .help(format!("write `{}`", connective.symbol()))
+                .fix(Fix::write(span.clone(), connective.symbol()));
             self.report(diagnostic);
             self.cursor.at = span.end;
             return Some((connective, span));
@@ -167,10 +179,30 @@ impl<'a> Parser<'a, '_> {
         if !(before && after) && self.glued != Some(span.start) {
             let written = self.cursor.slice(span.clone());
             let diagnostic = codes::MISSING_SPACE
-                .at(span, format!("`{written}` needs a space on both sides"))
-                .help(format!("write `... {} ...`", connective.symbol()));
+                .at(span.clone(), format!("`{written}` needs a space on both sides"))
+                .help(format!("write `... {} ...`", connective.symbol()))
+                .fix(self.spaced(span));
             self.report(diagnostic);
         }
+    }
+
+    /// An operator with a space on both sides.
+    fn spaced(&self, span: Range<usize>) -> Fix {
+        let text = self.cursor.text();
+        let apart = |next: Option<char>| next.is_none_or(char::is_whitespace);
+        let before = (!apart(text[..span.start].chars().next_back())).then_some(span.start);
+        let after = (!apart(text[span.end..].chars().next())).then_some(span.end);
+        let edits = before.into_iter().chain(after).map(|at| Edit::insert(at, " ")).collect();
+        Fix::new("add spaces", edits)
+    }
+
+    /// `symbol` in the place of an operator, with a space on both sides.
+    fn symbol(&self, span: Range<usize>, symbol: &str) -> Fix {
+        let mut spaced = symbol.to_owned();
+        for Edit { span: place, .. } in self.spaced(span.clone()).edits {
+            spaced.insert(if place.start == span.start { 0 } else { spaced.len() }, ' ');
+        }
+        Fix::new(format!("write {symbol}"), vec![Edit::replace(span, spaced)])
     }
 
     fn operand(&mut self) -> Expression {
@@ -214,8 +246,9 @@ impl<'a> Parser<'a, '_> {
         self.cursor.skip_space();
         let inside = self.chain();
         if !self.cursor.eat(')') {
+            let close = Fix::new("close it", vec![Edit::insert(self.last, ")")]);
             let diagnostic =
-                codes::UNCLOSED_PARENTHESIS.at(open..open + 1, "this `(` is not closed");
+                codes::UNCLOSED_PARENTHESIS.at(open..open + 1, "this `(` is not closed").fix(close);
             self.report(diagnostic);
         }
         inside
@@ -227,14 +260,18 @@ impl<'a> Parser<'a, '_> {
         self.cursor.skip_space();
         if !matches!(self.cursor.peek(), Some('(' | '!')) {
             let operand = self.operand();
-            let text = self.cursor.slice(start + 1..self.cursor.at).trim();
+            let text = self.cursor.slice(start + 1..self.cursor.at).trim_end();
+            let end = start + 1 + text.len();
+            let text = text.trim_start();
             if !text.is_empty() {
+                let group = vec![Edit::insert(start + 1, "("), Edit::insert(end, ")")];
                 let diagnostic = codes::NOT_NEEDS_GROUP
                     .at(start..start + 1, "`!` is allowed only before parentheses")
                     .help(match advice::sound([format!("!({text})")], self.options) {
                         Some(query) => format!("write `{query}`"),
                         None => "write `!(...)`".to_owned(),
-                    });
+                    })
+                    .fix(Fix::new("add parentheses", group));
                 self.report(diagnostic);
             }
             return Expression::Not(Box::new(operand), NotForm::Symbol);

@@ -3,20 +3,26 @@
 use std::ops::Range;
 
 use super::lex::Connective;
-use crate::{diagnostic::Diagnostic, nql::codes};
+use crate::{
+    diagnostic::{Diagnostic, Edit, Fix},
+    nql::codes,
+};
 
 /// Longest operand that is shown as it is, in characters.
 const SHOWN: usize = 40;
 /// Longest reading that is shown as it is, in characters.
 const LINE: usize = 240;
 
-/// The diagnostic of a chain: its operands as written, and what joins them (one less).
+/// The diagnostic of a chain: its operands, at their places in the text, and what joins them (one less).
 /// Where a reading of them is not sound, since an operand has a fault of its own, they are shown as letters.
 pub fn ambiguous(
-    operands: &[&str],
+    text: &str,
+    spans: &[Range<usize>],
     connectives: &[(Connective, Range<usize>)],
     is_sound: impl Fn(&str) -> bool,
 ) -> Diagnostic {
+    let operands: Vec<&str> = spans.iter().map(|span| &text[span.clone()]).collect();
+    let operands = operands.as_slice();
     let other = connectives.iter().find(|(connective, _)| *connective != connectives[0].0);
     let span = other.map_or(0..0, |(_, span)| span.clone());
     let joined: Vec<Connective> = connectives.iter().map(|&(connective, _)| connective).collect();
@@ -39,6 +45,24 @@ pub fn ambiguous(
         .at(span, "mixing `&&` and `||` requires parentheses")
         .label("ambiguous from here")
         .help(format!("write `{first}`\n      or `{second}`"))
+        .fix(Fix::new("add parentheses", parentheses(text, spans, &joined)))
+}
+
+/// Parentheses around what `&&` joins, as the other languages read it.
+fn parentheses(text: &str, spans: &[Range<usize>], connectives: &[Connective]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let runs = connectives.chunk_by(|one, next| one == next);
+    let mut at = 0;
+    for run in runs {
+        if run[0] == Connective::And {
+            let last = &spans[at + run.len()];
+            let end = last.start + text[last.clone()].trim_end().len();
+            edits.push(Edit::insert(spans[at].start, "("));
+            edits.push(Edit::insert(end, ")"));
+        }
+        at += run.len();
+    }
+    edits
 }
 
 /// The chain with parentheses around the runs that `tighter` joins.

@@ -4,10 +4,13 @@ use super::{
     Parser,
     lex::{Connective, glued_connective, is_name, is_operator},
 };
-use crate::nql::{
-    advice,
-    ast::{Literal, Operand, Operator, Quote, Spanned},
-    codes,
+use crate::{
+    diagnostic::{Diagnostic, Edit, Fix},
+    nql::{
+        advice,
+        ast::{Literal, Operand, Operator, Quote, Spanned},
+        codes,
+    },
 };
 
 impl Parser<'_, '_> {
@@ -15,7 +18,7 @@ impl Parser<'_, '_> {
     pub(super) fn single_operand(
         &mut self,
         field: &Spanned<String>,
-        operator: Operator,
+        operator: &Spanned<Operator>,
     ) -> Option<Spanned<Operand>> {
         self.cursor.skip_space();
         let start = self.cursor.at;
@@ -23,23 +26,28 @@ impl Parser<'_, '_> {
             Some('(') => {
                 let rest = self.cursor.rest();
                 let values = rest.split_inclusive(')').next().unwrap_or(rest);
-                let one_of = match operator {
+                let one_of = match operator.node {
                     Operator::NotEqual => Operator::NotIn.symbol(),
                     _ => Operator::In.symbol(),
                 };
                 let written = [format!("{} {one_of} {values}", field.node)];
-                let help = match advice::sound(written, self.options) {
-                    Some(query) if !operator.is_order() => format!("write `{query}`"),
-                    _ => format!("several values follow `{one_of}`, in parentheses"),
+                let sound =
+                    advice::sound(written, self.options).filter(|_| !operator.node.is_order());
+                let help = match &sound {
+                    Some(query) => format!("write `{query}`"),
+                    None => format!("several values follow `{one_of}`, in parentheses"),
                 };
-                let diagnostic = codes::EXPECTED_VALUE
+                let mut diagnostic = codes::EXPECTED_VALUE
                     .at(start..start + 1, "a value does not begin with a parenthesis")
                     .help(help);
+                if sound.is_some() {
+                    diagnostic = diagnostic.fix(self.symbol(operator.span.clone(), one_of));
+                }
                 self.report(diagnostic);
                 self.cursor.recover();
                 None
             }
-            Some('/') if operator.takes_pattern() => self.regex(),
+            Some('/') if operator.node.takes_pattern() => self.regex(),
             _ => {
                 let literal = self.literal(false)?;
                 Some(Spanned::new(Operand::Literal(literal.node), literal.span))
@@ -53,7 +61,7 @@ impl Parser<'_, '_> {
             let diagnostic = codes::UNCLOSED_REGEX
                 .at(start..start + 1, "this regular expression is not closed")
                 .help("end it with `/`");
-            self.report(diagnostic);
+            self.report(self.closed(diagnostic, '/'));
             self.cursor.at = self.cursor.end();
             return None;
         };
@@ -61,6 +69,17 @@ impl Parser<'_, '_> {
         let span = start..self.cursor.at;
         self.check_end("a regular expression", false);
         Some(Spanned::new(operand, span))
+    }
+
+    /// With what closes a text that goes on to the end.
+    fn closed(&self, diagnostic: Diagnostic, delimiter: char) -> Diagnostic {
+        let rest = self.cursor.rest();
+        let escapes = rest.len() - rest.trim_end_matches('\\').len();
+        // The delimiter would be one of the text.
+        if escapes % 2 == 1 {
+            return diagnostic;
+        }
+        diagnostic.fix(Fix::new("close it", vec![Edit::insert(self.cursor.end(), delimiter)]))
     }
 
     /// Reads a value in quotes or without.
@@ -89,7 +108,8 @@ impl Parser<'_, '_> {
             let written = self.cursor.slice(symbol.clone());
             let diagnostic = codes::MISSING_SPACE
                 .at(symbol.clone(), format!("`{written}` needs a space on both sides"))
-                .help(format!("write `... {written} ...`; quote it to make it part of the value"));
+                .help(format!("write `... {written} ...`; quote it to make it part of the value"))
+                .fix(self.spaced(symbol.clone()));
             self.report(diagnostic);
             // The value ends there, and the operator comes next; its spaces have had their message.
             span.end = symbol.start;
@@ -107,7 +127,9 @@ impl Parser<'_, '_> {
         let start = self.cursor.at;
         let Some(inside) = self.cursor.take_delimited(quote) else {
             let message = format!("this {quote} is not closed");
-            self.report(codes::UNCLOSED_QUOTE.at(start..start + 1, message));
+            let diagnostic = codes::UNCLOSED_QUOTE.at(start..start + 1, message);
+            // In a list, the values behind may be meant as such.
+            self.report(if in_list { diagnostic } else { self.closed(diagnostic, quote) });
             self.cursor.at = self.cursor.end();
             return None;
         };
@@ -164,11 +186,16 @@ impl Parser<'_, '_> {
         // Ranges as other tools write them.
         let dotted: Vec<String> = texts.iter().map(|text| text.replacen('-', "..", 1)).collect();
         let dotted: Vec<&str> = dotted.iter().map(String::as_str).collect();
-        let help = match advice::sound([written(&texts), written(&dotted)], self.options) {
-            Some(query) => format!("write `{query}`"),
-            None => "enclose its values in parentheses, separated by commas".to_owned(),
-        };
-        self.report(codes::BAD_LIST.at(span.clone(), "enclose a list in parentheses").help(help));
+        let diagnostic = codes::BAD_LIST.at(span.clone(), "enclose a list in parentheses");
+        self.report(match advice::sound([written(&texts), written(&dotted)], self.options) {
+            Some(query) => {
+                // The query ends with the list, which is what stands in the text.
+                let list = query.find('(').map_or("", |open| &query[open..]);
+                let fix = Fix::write(span.clone(), list);
+                diagnostic.help(format!("write `{query}`")).fix(fix)
+            }
+            None => diagnostic.help("enclose its values in parentheses, separated by commas"),
+        });
         Some(Spanned::new(Operand::List(entries), span))
     }
 
@@ -228,6 +255,13 @@ impl Parser<'_, '_> {
         more
     }
 
+    /// Where a comma ends that follows at `at`, or `at`.
+    fn after_comma(&self, at: usize) -> usize {
+        let rest = self.cursor.slice(at..self.cursor.end());
+        let comma = rest.trim_start().starts_with(',');
+        if comma { at + rest.len() - rest.trim_start().len() + 1 } else { at }
+    }
+
     /// The rest of a list whose parenthesis stands at `open`.
     fn list_entries(&mut self, open: usize) -> Option<Spanned<Operand>> {
         let mut entries = Vec::new();
@@ -236,8 +270,15 @@ impl Parser<'_, '_> {
             let at = self.cursor.at;
             match self.cursor.peek() {
                 None => {
-                    let diagnostic =
+                    let mut diagnostic =
                         codes::UNCLOSED_PARENTHESIS.at(open..open + 1, "this `(` is not closed");
+                    if let Some(last) =
+                        entries.last().map(|entry: &Spanned<Literal>| entry.span.end)
+                    {
+                        // What stands behind the last value: a comma, which would lack a value.
+                        let close = Edit::replace(last..self.after_comma(last), ")");
+                        diagnostic = diagnostic.fix(Fix::new("close it", vec![close]));
+                    }
                     self.report(diagnostic);
                     return None;
                 }

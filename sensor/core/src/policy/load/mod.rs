@@ -207,7 +207,7 @@ impl<'a> Loader<'a> {
                 let sound = site.iter().all(|fault| fault.severity != Severity::Error);
                 for fault in site {
                     let span = fault.span.start - base..fault.span.end - base;
-                    self.told.add(Diagnostic { span, ..fault }, &name);
+                    self.told.add(fault.moved(span), &name);
                 }
                 if expects && variant.source.is_none() {
                     for source in self.prepared.without_keys(&name) {

@@ -203,12 +203,10 @@ impl Resolver<'_> {
             return;
         }
         let places = Places::of(&string.value, place(string), self.text);
-        self.faults.extend(
-            diagnostics.into_iter().map(|diagnostic| Diagnostic {
-                span: places.of_part(&diagnostic.span),
-                ..diagnostic
-            }),
-        );
+        self.faults.extend(diagnostics.into_iter().map(|diagnostic| {
+            let span = places.of_part(&diagnostic.span);
+            diagnostic.moved(span)
+        }));
     }
 
     fn severities(

@@ -92,9 +92,8 @@ impl Parser<'_, '_> {
         }
         let all = |kind| connectives.iter().all(|&(connective, _)| connective == kind);
         if !all(Connective::And) && !all(Connective::Or) {
-            let texts: Vec<&str> =
-                spans.iter().map(|span| self.cursor.slice(span.clone())).collect();
-            let fault = readings::ambiguous(&texts, &connectives, |_| true);
+            let text = self.cursor.text();
+            let fault = readings::ambiguous(text, &spans, &connectives, |_| true);
             self.faults.push(fault);
         }
         let any = connectives.first().is_some_and(|(connective, _)| *connective == Connective::Or);

@@ -19,11 +19,13 @@ impl Told {
     /// All of them; those that say nothing beside their carets name the policies.
     pub fn diagnostics(self) -> impl Iterator<Item = Diagnostic> {
         self.0.into_iter().map(|(fault, names)| {
-            let label = fault.label.clone().unwrap_or_else(|| match names.as_slice() {
-                [] => String::new(),
-                [one] => format!("for `{one}`"),
-                [one, two] => format!("for `{one}` and `{two}`"),
-                [one, rest @ ..] => format!("for `{one}` and {} more", rest.len()),
+            let label = fault.label.as_deref().map(str::to_owned).unwrap_or_else(|| {
+                match names.as_slice() {
+                    [] => String::new(),
+                    [one] => format!("for `{one}`"),
+                    [one, two] => format!("for `{one}` and `{two}`"),
+                    [one, rest @ ..] => format!("for `{one}` and {} more", rest.len()),
+                }
             });
             fault.label(label)
         })
