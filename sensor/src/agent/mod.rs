@@ -9,12 +9,15 @@
 //!   [`devices`]: what is configured of routers. [`cloud`]: flow logs of clouds in files, and while they come; [`ingest`]: those that are pushed.
 //! * [`plant`]: what every batch of records passes: context, tags, policies, filter, outputs.
 //! * [`control`]: the way to a running agent: its socket and its HTTP endpoint. [`web`]: what HTTP servers share. [`reconfigure`]: reloads.
+//! * [`console`]: the page in a browser, and its questions.
 //! * [`doctor`]: what host, kernel and user allow, before anything starts.
 //! * [`privilege`]: what the agent gives up once it has started.
 //! * [`service`]: what systemd hears of the agent. [`status`]: what became of every packet and record. [`logging`]: the log.
 
 pub mod cloud;
 pub mod config;
+#[expect(clippy::disallowed_types, reason = "edge: sockets")]
+pub mod console;
 #[expect(clippy::disallowed_types, reason = "edge: sockets")]
 pub mod control;
 pub mod devices;

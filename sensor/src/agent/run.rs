@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     cloud::follow::Clouds,
     config::Config,
+    console::{self, served::Served},
     control::{
         self, ReloadRequest,
         observer::{Fill, Observer, Seen, this_process},
@@ -55,6 +56,7 @@ struct Watched<'a> {
 /// end for the wish of somebody.
 fn has_duties(config: &Config) -> bool {
     config.metrics.is_some()
+        || config.console.is_some()
         || config.ingest.is_some()
         || !config.intake.forwards.is_empty()
         || service::is_managed()
@@ -84,6 +86,7 @@ pub fn run(
     };
     let opened = control::open(config)?;
     let pushed = ingest::open(config)?;
+    let page = console::open(config)?;
     // From here on every thread that starts is in the sandbox; what takes a capability stays with this one.
     let privileges = privilege::reduce(config)?;
     let start = || Plant::start(config, filters, contents, Mode::Live, shown);
@@ -106,8 +109,15 @@ pub fn run(
     let rooms =
         rooms(capture.as_ref(), (&intake, &clouds, ingest.as_ref()), &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
-    let serve = || opened.serve(observer.clone(), plant.clone());
+    let served = page.as_ref().and_then(|page| Served::of(page.config(), config, &plant, &observer));
+    let serve = || opened.serve(observer.clone(), plant.clone(), served.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;
+    let serve = || page.zip(served.as_ref()).map(|(page, served)| page.serve(served)).transpose();
+    let console = capabilities::born(Role::Files, serve)??;
+    if let Some(served) = &served {
+        served.announce();
+    }
+    drop(served);
     let duties = has_duties(config);
     let watched = Watched {
         capture: capture.as_mut(),
@@ -129,6 +139,9 @@ pub fn run(
     // Before the sources stop: whoever asks must not find them half gone, and they share the plant.
     if let Some(control) = control {
         control.stop();
+    }
+    if let Some(console) = console {
+        console.stop();
     }
     drop(observer);
     drop(reload);

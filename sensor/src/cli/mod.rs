@@ -44,7 +44,7 @@ pub mod when;
 use self::{
     args::{CheckArgs, FieldsArgs, ReplayArgs, RunArgs},
     completions::CompletionsArgs,
-    control::{ReloadArgs, StatusArgs, TapArgs},
+    control::{PageArgs, ReloadArgs, StatusArgs, TapArgs},
     decode::DecodeArgs,
     doctor::DoctorArgs,
     exit::Exit,
@@ -118,6 +118,8 @@ pub enum Command {
     /// Show live flows of the running sensor that match a query
     #[command(after_help = control::TAP_EXAMPLES)]
     Tap(TapArgs),
+    /// Print the address of the running sensor's console; it lets in the browser that opens it first, for ten minutes
+    Page(PageArgs),
     /// Make the running sensor reload its configuration, and show what changed
     Reload(ReloadArgs),
     /// Remove what sensors with `capture.pin` have left in the kernel: programs and flow tables
@@ -173,6 +175,7 @@ pub fn main(
         Command::Fields(arguments) => fields::fields(arguments),
         Command::Status(arguments) => control::status(arguments),
         Command::Tap(arguments) => control::tap(arguments),
+        Command::Page(arguments) => control::page(arguments),
         Command::Reload(arguments) => control::reload(arguments),
         Command::Unpin(arguments) => unpin::unpin(arguments),
         Command::Check(arguments) => check::check(arguments),

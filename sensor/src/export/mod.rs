@@ -7,6 +7,7 @@
 //! * [`set`]: sinks that may be replaced while records are offered.
 //! * [`files`]: how files stay whole, make room for others, and never grow without end.
 //! * [`lots`]: flow records in lots that are acknowledged: to [`clickhouse`], [`kafka`] and [`nats`].
+//! * [`held`]: the last records in memory, for questions.
 //! * [`ipfix`]: IPFIX to collectors over UDP, TCP and TLS, and to files.
 //! * [`net`]: what connections to other hosts have in common.
 //! * `slots`: how far an output has come in what is read again after a crash.
@@ -17,6 +18,7 @@
 pub mod account;
 pub mod clickhouse;
 pub mod files;
+pub mod held;
 pub mod hits;
 pub mod ipfix;
 pub mod kafka;

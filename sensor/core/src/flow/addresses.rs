@@ -35,6 +35,34 @@ impl Addresses {
         }
     }
 
+    /// Makes those of one side, or of both, the ones of others of the same family: all of them, or those in `rows`.
+    pub(super) fn copy(&mut self, from: &Self, sides: (bool, bool), rows: Option<&[u32]>) {
+        fn copy<T: super::columns::Packed>(
+            (to, to_other): (&mut Vec<T>, &mut Vec<T>),
+            (from, from_other): (&Vec<T>, &Vec<T>),
+            sides: (bool, bool),
+            rows: Option<&[u32]>,
+        ) {
+            if sides.0 {
+                super::columns::Stored::copy(to, from, rows);
+            }
+            if sides.1 {
+                super::columns::Stored::copy(to_other, from_other, rows);
+            }
+        }
+        match (self, from) {
+            (
+                Self::V4 { source, destination },
+                Self::V4 { source: from, destination: from_other },
+            ) => copy((source, destination), (from, from_other), sides, rows),
+            (
+                Self::V6 { source, destination },
+                Self::V6 { source: from, destination: from_other },
+            ) => copy((source, destination), (from, from_other), sides, rows),
+            _ => debug_assert!(false, "addresses of another family"),
+        }
+    }
+
     /// Addresses of the same family, none yet.
     pub(super) fn without_rows(&self) -> Self {
         match self {

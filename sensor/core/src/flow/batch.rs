@@ -96,6 +96,7 @@ impl FlowBatch {
         self.skews.clear();
         self.untold = 0;
         self.lot = None;
+        self.offered = 0;
     }
 
     /// Keeps only `rows`, which ascend and are below [`FlowBatch::len`].

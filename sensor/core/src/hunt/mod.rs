@@ -24,6 +24,7 @@ mod rows;
 mod run;
 mod selection;
 mod shared;
+mod spans;
 pub mod sql;
 mod stream;
 mod sums;
@@ -42,6 +43,7 @@ pub use question::{Common, Labels, MOST_QUERIES, Options, Page, Question, Said};
 pub use rows::{Order, Place, Rows};
 pub use run::run;
 pub use selection::Selection;
+pub use spans::{Span, run_spans};
 pub use stream::Stream;
 pub use sums::{Metric, Sums};
 

@@ -142,6 +142,25 @@ impl Sums {
         }
     }
 
+    /// Which part of `all` its sum of a metric is, 0 to 1; none where no record tells it.
+    pub fn share(&self, metric: Metric, all: Option<u128>) -> Option<f64> {
+        match (self.of(metric), all) {
+            (Some(own), Some(all @ 1..)) => Some(own as f64 / all as f64),
+            (Some(_), _) => Some(0.0),
+            (None, _) => None,
+        }
+    }
+
+    /// What is left of it without some of its records.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let mut left = Self { flows: self.flows.saturating_sub(others.flows), ..Self::default() };
+        for (left, (own, other)) in left.amounts.iter_mut().zip(self.amounts.iter().zip(others.amounts)) {
+            *left = own.map(|own| own.saturating_sub(other.unwrap_or(0)));
+        }
+        left
+    }
+
     /// Adds the records of others.
     pub fn add(&mut self, others: &Self) {
         self.flows += others.flows;

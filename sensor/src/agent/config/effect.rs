@@ -22,7 +22,7 @@ impl Effect {
 use Effect::{Applied, Restart};
 
 /// Sections, and single keys of a section that differ from the rest of it.
-pub const TABLE: [(&str, Effect); 34] = [
+pub const TABLE: [(&str, Effect); 35] = [
     ("capture", Restart),
     ("capture.interfaces", Applied),
     ("capture.interval", Applied),
@@ -54,6 +54,7 @@ pub const TABLE: [(&str, Effect); 34] = [
     ("reputation", Applied),
     ("tag", Applied),
     ("control", Restart),
+    ("console", Restart),
     ("metrics", Restart),
     // What has been given up cannot be had back.
     ("security", Restart),

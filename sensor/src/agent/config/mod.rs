@@ -9,6 +9,7 @@ pub mod capture;
 pub mod clickhouse;
 pub mod cloud;
 pub mod collector;
+pub mod console;
 pub mod context;
 pub mod control;
 pub mod device;

@@ -42,7 +42,7 @@ impl Access {
 use Access::{Directory, File, List, Present, Read};
 
 /// Every key that holds a path. Keys inside a table that is in several sections have a row for each.
-const TABLE: [(&str, Access); 51] = [
+const TABLE: [(&str, Access); 54] = [
     ("capture.pin_path", Present),
     ("collector.tls.ca", Read),
     ("collector.tls.certificate", Read),
@@ -88,6 +88,9 @@ const TABLE: [(&str, Access); 51] = [
     ("geo.city", Read),
     ("reputation.file", Read),
     ("control.socket", File),
+    ("console.token_file", Read),
+    ("console.certificate", Read),
+    ("console.key", Read),
     ("metrics.token_file", Read),
     ("metrics.certificate", Read),
     ("metrics.key", Read),

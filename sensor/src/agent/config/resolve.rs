@@ -10,6 +10,7 @@ use super::{
     cloud::{self, CloudConfig},
     collector::{self, CollectorConfig},
     context::{self, ContextConfig},
+    console::{self, ConsoleConfig},
     control::{self, ControlConfig},
     device,
     engine::{self, EngineConfig},
@@ -78,6 +79,8 @@ pub struct Config {
     pub context: ContextConfig,
     /// The socket by which the agent is reached.
     pub control: ControlConfig,
+    /// The page and its API; `None` for none.
+    pub console: Option<ConsoleConfig>,
     /// Where metrics and health are found; `None`: on that socket alone.
     pub metrics: Option<MetricsConfig>,
     /// What the agent takes from itself once it has started.
@@ -108,6 +111,7 @@ impl Config {
         self.collectors.clear();
         self.ipfix_file = None;
         self.store = None;
+        self.console = None;
         self.clickhouse.clear();
         self.kafka.clear();
         self.nats.clear();
@@ -165,6 +169,7 @@ pub fn resolve(sections: &Sections, overrides: &Overrides) -> Result<Config, Fau
         hits: hits::resolve(&sections.hits.value, overrides, &mut faults),
         context: context::resolve(sections, &mut faults),
         control: control::resolve(&sections.control.value, &mut faults),
+        console: console::resolve(&sections.console.value, &mut faults),
         metrics: metrics::resolve(&sections.metrics.value, &mut faults),
         security: security::resolve(&sections.security.value, &mut faults),
         log: log::resolve(&sections.log.value, overrides, &mut faults),

@@ -16,7 +16,7 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, control::Control,
+    capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, console::Console, control::Control,
     device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo,
     hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile,
     kafka::Kafka, labels::Labels, listen::Listen, log::Log, metrics::Metrics, nats::Nats,
@@ -77,6 +77,8 @@ table! {
         tag: Vec<Setting<Tag>> = Vec::new();
         /// The socket by which a running agent is reached.
         control: Control = Control::default();
+        /// The page in a browser, and its API.
+        console: Console = Console::default();
         /// Where metrics and health are found.
         metrics: Metrics = Metrics::default();
         /// What the agent takes from itself once it has started.

@@ -25,7 +25,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{agent::Agent, endpoint::Endpoint, observer::Observer, socket::ControlSocket};
-use super::{config::Config, plant::Plant};
+use super::{config::Config, console::served::Served, plant::Plant};
 
 pub use self::{
     agent::ReloadRequest,
@@ -70,6 +70,7 @@ impl Opened {
         self,
         observer: Arc<Observer>,
         plant: Arc<Plant>,
+        console: Option<Served>,
     ) -> anyhow::Result<(Option<Control>, mpsc::Receiver<ReloadRequest>)> {
         let Self { mut socket, endpoint } = self;
         let (reload, reloads) = mpsc::channel(RELOADS);
@@ -77,7 +78,7 @@ impl Opened {
             return Ok((None, reloads));
         }
         let listener = socket.as_mut().and_then(ControlSocket::take_listener);
-        let agent = Agent { observer, plant, reload };
+        let agent = Agent { observer, plant, console, reload };
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()

@@ -9,7 +9,7 @@ use axum::{
     },
     middleware::{self, Next},
     response::Response,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
@@ -20,6 +20,7 @@ use super::{
     tap,
 };
 use crate::agent::{
+    console,
     status::{
         condition::Condition,
         document::Document,
@@ -47,8 +48,13 @@ pub(super) fn of_socket(agent: Agent) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/reload", post(reload))
         .route("/v1/tap", get(tap::tap))
+        .route("/v1/page", post(page))
         .with_state(agent.clone());
-    answering_all(public(agent).merge(private))
+    let questions = match &agent.console {
+        Some(served) => console::routes::of_socket(served),
+        None => Router::new().route("/api/{*path}", any(no_console)),
+    };
+    answering_all(public(agent).merge(private).merge(questions))
 }
 
 /// With a word to whoever asks for what is not there.
@@ -138,6 +144,20 @@ async fn status(State(agent): State<Agent>, uri: Uri) -> Response {
     let word = axum::http::HeaderValue::from_static(word);
     answer.headers_mut().insert(HeaderName::from_static(HEALTH), word);
     answer
+}
+
+/// An address that lets whoever opens it first look at the console.
+async fn page(State(agent): State<Agent>) -> Response {
+    let Some(served) = &agent.console else { return no_console().await };
+    match served.invitation() {
+        Ok(address) => answer(StatusCode::OK, TEXT, format!("{address}\n")),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+async fn no_console() -> Response {
+    let text = "the sensor has no console: set `enabled = true` in [console], and restart it";
+    refusal(StatusCode::NOT_FOUND, text)
 }
 
 async fn reload(State(agent): State<Agent>) -> Response {

@@ -57,7 +57,7 @@ use self::{
 };
 pub use self::{filter::Filters, outputs::PreparedOutputs};
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
-use crate::stdio;
+use crate::{export::held::ring::Ring, stdio};
 
 /// Where every batch passes.
 pub struct Plant {
@@ -199,6 +199,21 @@ impl Plant {
         }
         let mut marks = delivery.marks.lock().unpoisoned();
         outputs.are_past(marks.get_or_insert_with(|| outputs.marks()))
+    }
+
+    /// The records that are held for questions, where some are.
+    pub fn held(&self) -> Option<&Arc<Ring>> {
+        self.downstream().outputs.held()
+    }
+
+    /// The lists that queries may name; a reload changes their values.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// Names of this host's interfaces.
+    pub fn interfaces(&self) -> SharedInterfaces {
+        self.downstream().interfaces.clone()
     }
 
     /// Opens a tap of the flows that fulfil `query`, which may name the lists of the start; `rate` is how many it shows a

@@ -1,4 +1,4 @@
-//! `sensor status`, `sensor tap`, `sensor reload`: verbs that ask the running agent, by its control socket (`client`).
+//! `sensor status`, `sensor tap`, `sensor page`, `sensor reload`: verbs that ask the running agent, by its control socket (`client`).
 
 #[expect(clippy::disallowed_types, reason = "edge: the control socket")]
 mod client;
@@ -77,6 +77,14 @@ pub struct ReloadArgs {
     /// For people or programs.
     #[command(flatten)]
     pub json: JsonArgs,
+}
+
+/// Arguments of `page`.
+#[derive(Args, Debug)]
+pub struct PageArgs {
+    /// Which agent is asked.
+    #[command(flatten)]
+    pub socket: SocketArgs,
 }
 
 /// Arguments of `tap`.
@@ -163,6 +171,13 @@ fn ask_status(arguments: &StatusArgs) -> anyhow::Result<Outcome<Told>> {
     let failure = (answer.header(HEALTH) != Some("ok"))
         .then(|| Failure::other("the sensor is not healthy; see the reasons above"));
     Ok(Outcome { body, findings: Findings::default(), failure })
+}
+
+/// Prints an address at which a browser is let in, once.
+pub fn page(arguments: &PageArgs) -> anyhow::Result<()> {
+    let client = arguments.socket.client()?;
+    let answer = client.ask("POST", "/v1/page", PATIENCE)?;
+    Ok(stdio::print(answer.text())?)
 }
 
 /// Has the agent reload; fails if anything old stays in force.

@@ -14,10 +14,12 @@ use super::{
     page::Token,
     question::{Top, Wanted},
     rows::Shown,
-    series::Series,
     shared::Shared,
 };
-use crate::export::log::top::{self, Listed};
+use crate::{
+    console::series::{Rank, Series},
+    export::log::top::{self, Listed},
+};
 
 /// What was found.
 pub enum Found {
@@ -91,7 +93,7 @@ impl Found {
                     &groups,
                     (*metric, metrics),
                     *period,
-                    *most,
+                    (Rank::Avg, *most),
                 )?))
             }
             (Answer::Common(found), Wanted::Shared(wanted)) => {

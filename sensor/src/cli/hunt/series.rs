@@ -1,111 +1,23 @@
-//! Sums over time: a line for each of the largest groups, and one for all others together.
+//! Sums over time in the forms in which they are shown.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    io::Write as _,
-};
+use std::io::Write as _;
 
-use sensor_core::{
-    flow::fields::OwnedValue,
-    hunt::{Group, GroupBy, LimitReached, Metric, Sums},
-};
+use sensor_core::hunt::{Group, Metric, Sums};
 
 use super::table::{Table, numbers, words};
 use crate::{
     cli::when::Zone,
+    console::series::{Line, Series},
     export::log::{
         line::octets,
         top::{self, Listed},
     },
 };
 
-/// Periods in which nothing was that are shown all the same, at most.
-const MOST_EMPTY: u64 = 100_000;
-/// Sums of a series, at most: lines times periods.
-const MOST_SUMS: usize = 1 << 20;
 /// What the others are called.
 const OTHER: &str = "Other";
 
-/// Flows that have the same values, over time.
-#[derive(Debug)]
-pub struct Line {
-    /// The values; none for what is left of the others.
-    pub values: Option<Vec<Option<OwnedValue>>>,
-}
-
-/// Sums by line and period.
-#[derive(Debug)]
-pub struct Series {
-    by: Vec<GroupBy>,
-    metric: Metric,
-    metrics: Vec<Metric>,
-    /// Milliseconds.
-    period: u64,
-    /// The largest first, the others last.
-    lines: Vec<Line>,
-    /// By the beginning of the period, for each line.
-    periods: BTreeMap<u64, Vec<Sums>>,
-}
-
 impl Series {
-    /// Of `groups` by time and values, the `most` largest lines by `metric`.
-    ///
-    /// # Errors
-    /// When that would be more sums than are held.
-    pub fn new(
-        by: &[GroupBy],
-        groups: &[Group],
-        (metric, metrics): (Metric, &[Metric]),
-        period: u64,
-        most: usize,
-    ) -> Result<Self, LimitReached> {
-        let texts: Vec<Vec<String>> =
-            groups.iter().map(|group| top::shown_values(by, &group.values)).collect();
-        let mut totals: HashMap<&[String], (usize, Sums)> = HashMap::new();
-        for (at, group) in groups.iter().enumerate() {
-            totals.entry(&texts[at]).or_insert((at, Sums::default())).1.add(&group.sums);
-        }
-        let mut largest: Vec<(&[String], (usize, Sums))> = totals.into_iter().collect();
-        largest.sort_by(|(left, (_, a)), (right, (_, b))| {
-            b.of(metric).cmp(&a.of(metric)).then_with(|| left.cmp(right))
-        });
-        let rest = largest.split_off(most.min(largest.len()));
-        let mut lines: Vec<Line> = Vec::with_capacity(largest.len() + 1);
-        let mut places = HashMap::new();
-        for (at, (text, (group, _))) in largest.into_iter().enumerate() {
-            places.insert(text, at);
-            lines.push(Line { values: Some(groups[group].values.clone()) });
-        }
-        if !rest.is_empty() {
-            lines.push(Line { values: None });
-        }
-        let begun: BTreeSet<u64> = groups.iter().map(|group| group.bucket.unwrap_or(0)).collect();
-        let most_periods = MOST_SUMS / lines.len().max(1);
-        if begun.len() > most_periods {
-            return Err(LimitReached::Sums(MOST_SUMS));
-        }
-        let mut periods: BTreeMap<u64, Vec<Sums>> = BTreeMap::new();
-        let none = || vec![Sums::default(); lines.len()];
-        for (group, text) in groups.iter().zip(&texts) {
-            let place = places.get(text.as_slice()).copied().unwrap_or(lines.len() - 1);
-            let sums = periods.entry(group.bucket.unwrap_or(0)).or_insert_with(none);
-            sums[place].add(&group.sums);
-        }
-        let ends = periods.first_key_value().zip(periods.last_key_value());
-        if let Some(((first, _), (last, _))) = ends {
-            let (first, last) = (*first, *last);
-            let most = MOST_EMPTY.min(most_periods as u64);
-            if period > 0 && (last - first) / period < most {
-                let times = (first..=last).step_by(usize::try_from(period).unwrap_or(usize::MAX));
-                times.for_each(|time| {
-                    periods.entry(time).or_insert_with(none);
-                });
-            }
-        }
-        let (by, metrics) = (by.to_vec(), metrics.to_vec());
-        Ok(Self { by, metric, metrics, period, lines, periods })
-    }
-
     fn listed(&self) -> Listed<'_> {
         Listed {
             by: &self.by,
@@ -233,10 +145,11 @@ mod tests {
             interfaces::Interfaces,
             testing::push,
         },
-        hunt::{Grouping, Groups, Selection},
+        hunt::{GroupBy, Grouping, Groups, Selection},
     };
 
     use super::*;
+    use crate::console::series::Rank;
 
     /// Hosts 1 to 3 send in the first, the second and the fourth minute of 1970.
     fn series(by: &[&str], most: usize) -> Series {
@@ -252,28 +165,14 @@ mod tests {
         let mut groups = Groups::new(&grouping);
         groups.add(&batch, &Interfaces::default(), &Selection::All);
         let metrics = [Metric::Octets, Metric::Flows];
-        Series::new(&by, &groups.ordered(), (Metric::Octets, &metrics), 60_000, most).unwrap()
+        Series::new(&by, &groups.ordered(), (Metric::Octets, &metrics), 60_000, (Rank::Avg, most))
+            .unwrap()
     }
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn lines_times_periods_are_bounded() {
-        let group = |host: u32| Group {
-            values: vec![Some(OwnedValue::Integer(host.into()))],
-            bucket: Some(u64::from(host) * 60_000),
-            sums: Sums::default(),
-            distinct: Vec::new(),
-        };
-        let groups: Vec<Group> = (0..1500).map(group).collect();
-        let by = [GroupBy::named("srcport").unwrap()];
-        let made = |most| Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, most);
-        assert_eq!(made(1500).unwrap_err(), LimitReached::Sums(MOST_SUMS));
-        assert_eq!(made(600).unwrap().periods.len(), 1500);
     }
 
     #[test]

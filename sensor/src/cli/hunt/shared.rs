@@ -7,6 +7,7 @@ use sensor_core::hunt::{self, Group, GroupBy, Metric};
 use super::table::{Table, numbers, words};
 use crate::{
     cli::when::Zone,
+    console::common::largest,
     export::log::{
         line::octets,
         top::{self, Listed},
@@ -43,21 +44,11 @@ pub struct SharedWanted {
 impl Shared {
     /// Of what was found for `queries` queries, those with the largest sums over all queries: by time where there are periods, the largest first
     /// where there are none.
-    pub fn new(wanted: &SharedWanted, mut found: Vec<hunt::Shared>, queries: usize) -> Self {
+    pub fn new(wanted: &SharedWanted, found: Vec<hunt::Shared>, queries: usize) -> Self {
         let SharedWanted { by, metrics, metric, period, most } = wanted.clone();
         let all = found.len();
-        let sum = |own: &hunt::Shared| -> u128 {
-            own.sums.iter().filter_map(|sums| sums.of(metric)).sum()
-        };
-        // What has as much stays in the order of its time and values.
-        if all > most || period.is_none() {
-            found.sort_by_key(|own| std::cmp::Reverse(sum(own)));
-            found.truncate(most);
-        }
-        if period.is_some() {
-            found.sort_by_key(|own| own.bucket);
-        }
-        Self { by, metrics, metric, period, queries, shown: found, all }
+        let shown = largest(found, metric, period, most);
+        Self { by, metrics, metric, period, queries, shown, all }
     }
 
     /// How many there are, shown or not.

@@ -162,7 +162,7 @@ fn key(by: &GroupBy) -> String {
 }
 
 /// What is shown of a value that is not just that: the prefix of an address.
-fn shown(by: &GroupBy, value: &OwnedValue) -> Option<String> {
+pub fn shown(by: &GroupBy, value: &OwnedValue) -> Option<String> {
     match (by.prefixes?, value) {
         (Prefixes { v4, .. }, OwnedValue::Ip(address @ IpAddr::V4(_))) => {
             Some(format!("{address}/{v4}"))
@@ -204,10 +204,9 @@ fn sums(sums: &Sums, metric: Metric, all: Option<u128>) -> Vec<String> {
     if !matches!(metric, Metric::Flows | Metric::Packets | Metric::Octets) {
         cells.push(cell(metric));
     }
-    cells.push(match (sums.of(metric), all) {
-        (Some(own), Some(all @ 1..)) => format!("{:.1} %", own as f64 * 100.0 / all as f64),
-        (Some(_), _) => "0.0 %".to_owned(),
-        (None, _) => "-".to_owned(),
+    cells.push(match sums.share(metric, all) {
+        Some(share) => format!("{:.1} %", share * 100.0),
+        None => "-".to_owned(),
     });
     cells
 }

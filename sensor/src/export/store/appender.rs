@@ -94,7 +94,9 @@ impl AppenderThread {
         }
         let stored = |appender: &Appender| appender.accounts().statement().stored;
         let (before, octets) = (stored(&self.appender), self.appender.octets());
-        let mut result = self.appender.append(batch, clock::now());
+        // All that keep records say the same of when they came.
+        let received = if batch.offered > 0 { batch.offered } else { clock::now() };
+        let mut result = self.appender.append(batch, received);
         let rows = (stored(&self.appender) - before) as usize;
         let octets = self.appender.octets() - octets;
         if let Some(part) = part.filter(|_| rows < batch.len()) {

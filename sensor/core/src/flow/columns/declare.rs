@@ -62,6 +62,13 @@ macro_rules! columns {
                 $($crate::flow::columns::Stored::keep(&mut self.$field, rows);)*
             }
 
+            /// Makes some columns those of another batch: all of their rows, or `rows`.
+            pub(in crate::flow) fn copy_columns(&mut self, from: &Self, columns: u128, rows: Option<&[u32]>) {
+                $(if columns >> Column::$variant as u32 & 1 != 0 {
+                    $crate::flow::columns::Stored::copy(&mut self.$field, &from.$field, rows);
+                })*
+            }
+
             /// Which columns have rows, a bit each, by their place in [`Column::ALL`].
             pub(in crate::flow) fn filled_columns(&self) -> u128 {
                 let mut filled = 0;

@@ -16,7 +16,7 @@ pub use absence::Absence;
 pub use lists::Lists;
 pub use place::{ColumnPlace, StoredAt};
 pub use presence::{Presence, ToldRows};
-pub use stored::{DataType, Inspector, Place, Reader, Stored, Visitor};
+pub use stored::{DataType, Inspector, Packed, Place, Reader, Stored, Visitor};
 pub use table::{Column, DIRECTION_UNTOLD, FlowBatch, TCP_FLAGS_UNTOLD};
 
 use crate::flow::mac;

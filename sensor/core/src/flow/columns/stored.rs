@@ -161,6 +161,9 @@ pub trait Stored {
     /// Keeps only `rows`, which ascend; a column without rows stays so.
     fn keep(&mut self, rows: &[usize]);
 
+    /// Makes it a copy of another, or of some of its rows; a column without rows has none of them.
+    fn copy(&mut self, from: &Self, rows: Option<&[u32]>);
+
     /// Makes the column `rows` long, with `unknown` in the rows that it lacks; one without rows stays so unless `required`.
     fn level(&mut self, rows: usize, unknown: Self::Value, required: bool);
 
@@ -214,6 +217,16 @@ impl<T: Packed> Stored for Vec<T> {
         self.truncate(rows.len());
     }
 
+    fn copy(&mut self, from: &Self, rows: Option<&[u32]>) {
+        match rows {
+            Some(rows) if !from.is_empty() => {
+                self.clear();
+                self.extend(rows.iter().map(|row| from[*row as usize]));
+            }
+            _ => self.clone_from(from),
+        }
+    }
+
     #[inline]
     fn level(&mut self, rows: usize, unknown: T, required: bool) {
         if self.len() != rows && (required || !self.is_empty()) {
@@ -237,6 +250,14 @@ impl Stored for Lists {
 
     fn keep(&mut self, rows: &[usize]) {
         self.keep(rows);
+    }
+
+    fn copy(&mut self, from: &Self, rows: Option<&[u32]>) {
+        self.clone_from(from);
+        if let Some(rows) = rows {
+            let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+            self.keep(&rows);
+        }
     }
 
     #[inline]

@@ -54,6 +54,9 @@ columns! {
         pub label_sets: Arc<LabelSets> = no_labels(),
         /// Which part of a lot it is; none where its source cannot be read again.
         pub lot: Option<Box<LotPart>> = None,
+        /// When the outputs were offered it, milliseconds since the epoch: all that keep records say that those were received then whose
+        /// source does not tell. 0 before that.
+        pub offered: u64 = 0,
     }
     (observed_by: Source, addresses: Addresses)
 

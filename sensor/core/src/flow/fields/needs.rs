@@ -202,6 +202,31 @@ impl By {
 }
 
 impl FlowBatch {
+    /// A batch of the same kind, with the tables that its columns number, and without rows.
+    #[must_use]
+    pub fn alike(&self) -> Self {
+        Self {
+            profiles: self.profiles.clone(),
+            tag_sets: self.tag_sets.clone(),
+            port_labels: self.port_labels.clone(),
+            devices: self.devices.clone(),
+            skews: self.skews.clone(),
+            untold: self.untold,
+            points: self.points.clone(),
+            properties: self.properties.clone(),
+            label_sets: self.label_sets.clone(),
+            offered: self.offered,
+            ..Self::without_rows(self.observed_by, self.addresses.without_rows())
+        }
+    }
+
+    /// Makes columns those of another batch, which it is [alike](Self::alike): all of their rows, or `rows`. Whatever is not among
+    /// `needs` stays as it is.
+    pub fn copy(&mut self, from: &Self, needs: Needs, rows: Option<&[u32]>) {
+        self.copy_columns(from, needs.columns, rows);
+        self.addresses.copy(&from.addresses, (needs.source, needs.destination), rows);
+    }
+
     /// Takes away what is not needed: columns that must have rows get such as mean nothing. For tests of what needs what.
     #[cfg(any(test, feature = "testing"))]
     pub fn forget_all_but(&mut self, needs: Needs) {
@@ -239,6 +264,27 @@ mod tests {
     };
 
     proptest! {
+        /// What is copied, of all rows or of some, has the values of the original.
+        #[test]
+        fn copies_have_the_same_values(batch in batches(40), picked in proptest::collection::vec(any::<bool>(), 40)) {
+            let interfaces = Interfaces::default();
+            let rows: Vec<u32> = (0..batch.len() as u32).filter(|row| picked[*row as usize]).collect();
+            for field in FIELDS {
+                let (mut all, mut some) = (batch.alike(), batch.alike());
+                all.packets.resize(batch.len(), 0);
+                some.packets.resize(rows.len(), 0);
+                all.copy(&batch, field.needs(), None);
+                some.copy(&batch, field.needs(), Some(&rows));
+                let value = |batch, row| OwnedValue::of(field.value(Row { batch, row, interfaces: &interfaces }));
+                for row in 0..batch.len() {
+                    prop_assert_eq!(value(&all, row), value(&batch, row), "{}", field.name);
+                }
+                for (at, row) in rows.iter().enumerate() {
+                    prop_assert_eq!(value(&some, at), value(&batch, *row as usize), "{}", field.name);
+                }
+            }
+        }
+
         /// A field has the same values in a batch that has nothing but what it needs.
         #[test]
         fn nothing_else_is_read(batch in batches(40)) {

@@ -34,7 +34,9 @@ use crate::{
         mode::Mode,
         status::{self, Status},
     },
+    clock,
     export::{
+        held::ring::Ring,
         hits::{self, Hits},
         ipfix::metering::MeteringProcess,
         queue::Load,
@@ -118,8 +120,13 @@ impl Outputs {
             metering: MeteringProcess::new(),
             reopen: Arc::default(),
             sinks: Mutex::default(),
+            held: config
+                .console
+                .as_ref()
+                .filter(|_| mode == Mode::Live)
+                .map(|console| Arc::new(Ring::new(console.held, clock::now()))),
         };
-        let ways = ways::of(config, mode);
+        let ways = starter.ways(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
         let dns = SinkSet::start(ways::of_dns(config, mode), |way| starter.start_dns(way))?;
         let hits = Hits::start(starter.hits(config, mode, &ways), &starter.reopen)?;
@@ -132,7 +139,7 @@ impl Outputs {
     /// # Errors
     /// When a new output cannot be started.
     pub fn prepare(&self, config: &Config) -> anyhow::Result<PreparedOutputs> {
-        let ways = ways::of(config, self.mode);
+        let ways = self.starter.ways(config, self.mode);
         let records = self.sinks.prepare(ways.clone(), |way| self.starter.start(way));
         let prepared = records.and_then(|records| {
             let dns = ways::of_dns(config, self.mode);
@@ -181,6 +188,8 @@ impl Outputs {
         if batch.is_empty() || sinks.is_empty() && !tapped {
             return Some(batch);
         }
+        let mut batch = batch;
+        batch.offered = clock::now();
         let batch = Arc::new(batch);
         for running in &*sinks {
             // What is turned away is in the sink's account.
@@ -262,6 +271,11 @@ impl Outputs {
         let found = self.sinks.store();
         status.store =
             found.map(|(report, not_sent)| status::store::Store::of(report, not_sent.flows));
+    }
+
+    /// The records that are held, where some are.
+    pub fn held(&self) -> Option<&Arc<Ring>> {
+        self.starter.held.as_ref()
     }
 
     /// Who looks at live flows.

@@ -26,6 +26,7 @@ use crate::{
             retention::Retention,
             rotated::{RotatedFile, Rotation},
         },
+        held::{ring::Ring, sink::HeldSink},
         hits,
         ipfix::{
             IpfixAlertSink, IpfixSink,
@@ -52,6 +53,8 @@ pub enum Way {
     Stdout(u64),
     /// Into the flow store; records that may wait.
     Store(StoreOptions, u64),
+    /// Into memory, for questions; records that may wait.
+    Held(u64),
     /// Into a file of lines.
     Log {
         /// The file.
@@ -78,7 +81,7 @@ impl Way {
     /// Whether what it has written is on this host.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Ipfix(Destination::Collector(_), _) | Self::Lots(..) => false,
+            Self::Ipfix(Destination::Collector(_), _) | Self::Lots(..) | Self::Held(_) => false,
             Self::Ipfix(Destination::Files(_), _)
             | Self::Stdout(_)
             | Self::Store(..)
@@ -94,7 +97,7 @@ impl Plan for Way {
                 to.goes_on_as(other) && options.go_on_as(of_other)
             }
             (Self::Lots(to, _), Self::Lots(other, _)) => to == other,
-            (Self::Stdout(_), Self::Stdout(_)) => true,
+            (Self::Stdout(_), Self::Stdout(_)) | (Self::Held(_), Self::Held(_)) => true,
             (Self::Store(own, _), Self::Store(other, _)) => own == other,
             (
                 Self::Log { path, rotation, .. },
@@ -110,6 +113,7 @@ impl Plan for Way {
             // A lot that is under way and one that another begins have tokens of their own.
             Self::Ipfix(..) | Self::Lots(..) => None,
             Self::Stdout(_) => Some("standard output".to_owned()),
+            Self::Held(_) => Some("held records".to_owned()),
             Self::Store(store, _) => Some(store.to_string()),
             Self::Log { path, .. } => Some(path.display().to_string()),
         }
@@ -123,6 +127,7 @@ impl Plan for Way {
             Self::Lots(_, queue)
             | Self::Stdout(queue)
             | Self::Store(_, queue)
+            | Self::Held(queue)
             | Self::Log { queue, .. } => Tuning { queue: *queue, ipfix: None },
         }
     }
@@ -202,6 +207,8 @@ pub struct Starter {
     pub reopen: Arc<Reopen>,
     /// What sinks that have been started take of hits.
     pub sinks: Mutex<Vec<(Way, IpfixAlertSink)>>,
+    /// The records that are held; none without a console when the agent was started.
+    pub held: Option<Arc<Ring>>,
 }
 
 impl Starter {
@@ -226,6 +233,10 @@ impl Starter {
                 Box::new(sink)
             }
             Way::Store(options, queue) => Box::new(StoreSink::start(options, *queue)?),
+            Way::Held(queue) => {
+                let ring = self.held.clone().context("no records are held")?;
+                Box::new(HeldSink::start(ring, *queue)?)
+            }
             Way::Lots(lots, queue) => Box::new(match &**lots {
                 Lots::ClickHouse(options) => clickhouse::start(options, interfaces, *queue)?,
                 Lots::Kafka(options) => kafka::start(options, interfaces, *queue)?,
@@ -253,7 +264,7 @@ impl Starter {
                 Box::new(DnsLog::to_file(file, interfaces, *queue)?)
             }
             // No others are asked for.
-            Way::Stdout(_) | Way::Store(..) | Way::Ipfix(..) | Way::Lots(..) => {
+            Way::Stdout(_) | Way::Held(_) | Way::Store(..) | Way::Ipfix(..) | Way::Lots(..) => {
                 let queue = way.tuning().queue;
                 Box::new(DnsLog::to_stdout(self.format.clone(), interfaces, queue)?)
             }
@@ -290,6 +301,12 @@ impl Starter {
             }
         }
         all
+    }
+
+    /// The outputs of flow records that `config` asks for. What is held follows from the start alone: whoever asks was given it then.
+    pub fn ways(&self, config: &Config, mode: Mode) -> Vec<Way> {
+        let held = self.held.as_ref().map(|_| Way::Held(config.export.queue));
+        of(config, mode).into_iter().chain(held).collect()
     }
 
     /// Forgets the sinks that are not `running` any more.

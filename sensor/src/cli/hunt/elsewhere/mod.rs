@@ -27,7 +27,6 @@ use super::{
     question::{MOST_GROUPS, Wanted},
     range::Range,
     rows::Shown,
-    series::Series,
 };
 use crate::{
     agent::config::{self, overrides::Overrides},
@@ -36,6 +35,7 @@ use crate::{
         nql,
         report::{Body, Outcome, report},
     },
+    console::series::{Rank, Series},
     export::{
         clickhouse::{self, options::ClickHouseOptions},
         net::http::Credentials,
@@ -183,7 +183,7 @@ impl Asked {
                 if groups.len() > MOST_GROUPS {
                     return Err(LimitReached::Groups(MOST_GROUPS).into());
                 }
-                let series = Series::new(by, &groups, (*metric, metrics), *period, *most)?;
+                let series = Series::new(by, &groups, (*metric, metrics), *period, (Rank::Avg, *most))?;
                 Found::Series(Box::new(series))
             }
             Wanted::Top(top) => {

@@ -1,0 +1,218 @@
+//! What can be asked, and of what.
+
+use sensor_core::flow::fields::{FIELDS, Field, Kind};
+use serde::Serialize;
+
+use super::{
+    desk::{Desk, LIVE},
+    value::Count,
+};
+
+/// `GET /meta`
+#[derive(Clone, Debug, Serialize)]
+pub struct Meta {
+    /// Of the sensor.
+    pub version: &'static str,
+    /// The host that it runs on.
+    pub host: String,
+    /// When it was started, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// What time it is there.
+    pub now_ms: u64,
+    /// What is held.
+    pub held: Held,
+    /// Whether flows are stored as well.
+    pub store: bool,
+    /// Bounds of questions of what is held.
+    pub limits: Limits,
+    /// The fields of flows.
+    pub fields: Vec<FieldTold>,
+    /// Contexts of labels: `label.src.NAME`.
+    pub contexts: Vec<String>,
+    /// Where flows come from.
+    pub sources: Vec<Source>,
+    /// Questions to begin with.
+    pub presets: Vec<Preset>,
+}
+
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Records.
+    pub flows: Count,
+    /// All that was received from then on is held, milliseconds since the epoch.
+    pub from_ms: u64,
+    /// When the last was received.
+    pub to_ms: u64,
+}
+
+/// Bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Records that are held, at most.
+    pub flows: u64,
+    /// Milliseconds.
+    pub query_ms: u64,
+    /// Rows that are looked at.
+    pub rows: u64,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldTold {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its values.
+    pub r#type: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// Operators that it can stand before.
+    pub ops: Vec<&'static str>,
+    /// Whether flows can be grouped by it.
+    pub groupable: bool,
+    /// What it counts, where it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<&'static str>,
+}
+
+/// Where flows come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Tells it from others.
+    pub id: String,
+    /// `kernel`, `netflow`, `ipfix`, `sflow` or `cloud`.
+    pub kind: &'static str,
+    /// For people.
+    pub name: String,
+    /// What it has told of is whole up to then, milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_ms: Option<u64>,
+}
+
+/// A question to begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Preset {
+    /// What it is called.
+    pub name: String,
+    /// The query.
+    pub q: String,
+    /// What it finds.
+    pub doc: String,
+    /// In which view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<&'static str>,
+}
+
+/// What only the agent knows.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The host.
+    pub host: String,
+    /// When the agent was started, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// Contexts of labels.
+    pub contexts: Vec<String>,
+    /// Where flows come from.
+    pub sources: Vec<Source>,
+    /// Questions to begin with.
+    pub presets: Vec<Preset>,
+}
+
+/// Answers; it is `now` now, milliseconds since the epoch.
+pub fn ask(desk: &Desk, about: About, now: u64) -> Meta {
+    let About { host, started_ms, contexts, sources, presets } = about;
+    let held = desk.held.snapshot();
+    let from_ms = held.whole_from();
+    let to_ms = held.received().map_or(from_ms, |(_, last)| last);
+    Meta {
+        version: env!("CARGO_PKG_VERSION"),
+        host,
+        started_ms,
+        now_ms: now,
+        held: Held { flows: held.records().into(), from_ms, to_ms },
+        store: desk.store.is_some(),
+        limits: Limits { flows: desk.held.most(), query_ms: LIVE.time_ms, rows: LIVE.rows },
+        fields: FIELDS.iter().filter(|field| field.is_filled()).map(told).collect(),
+        contexts,
+        sources,
+        presets,
+    }
+}
+
+fn told(field: &Field) -> FieldTold {
+    FieldTold {
+        name: field.name,
+        r#type: field.kind.name(),
+        doc: field.doc,
+        ops: operators(field),
+        groupable: true,
+        unit: unit(field.name),
+    }
+}
+
+/// Operators that a field can stand before.
+pub fn operators(field: &Field) -> Vec<&'static str> {
+    let mut all = vec!["==", "!="];
+    if matches!(field.kind, Kind::Unsigned(_) | Kind::Integer | Kind::Float) {
+        all.extend(["<", "<=", ">", ">="]);
+    }
+    if field.patterns {
+        all.extend(["=~", "!~"]);
+    }
+    if !matches!(field.kind, Kind::Float | Kind::Bool) {
+        all.extend(["in", "not in"]);
+    }
+    all
+}
+
+/// What a field counts.
+fn unit(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "octets" | "layer2octets" | "lengthmin" | "lengthmax" => "octets",
+        "bits" | "bitsxrate" => "bits",
+        "packets" | "packetsxrate" => "packets",
+        "start" | "end" | "duration" => "ms",
+        "timestamp" | "flowrtime" => "s",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sensor_core::{
+        flow::fields::TextRule,
+        nql::{Filter, Options, lists::Lists},
+    };
+
+    use super::*;
+
+    /// The query language takes every operator that is offered, and no other.
+    #[test]
+    fn operators_are_those_of_the_language() {
+        let lists = Lists::default();
+        let mut wrong = Vec::new();
+        for field in FIELDS.iter().filter(|field| field.is_filled()) {
+            for operator in ["==", "!=", "<", "<=", ">", ">=", "=~", "!~", "in", "not in"] {
+                let values = match (field.kind, field.text) {
+                    (Kind::Ip, _) => &["10.0.0.1"][..],
+                    (Kind::Bool, _) => &["true"],
+                    (Kind::Float, _) => &["1.5"],
+                    (Kind::Unsigned(_) | Kind::Integer, _) => &["1"],
+                    (_, TextRule::Choice(values)) => values,
+                    (_, TextRule::Mac) => &["02:00:00:00:00:01"],
+                    (_, TextRule::Protocol) => &["tcp"],
+                    (Kind::Text | Kind::TextList, _) => &["1"],
+                };
+                let takes = values.iter().any(|value| {
+                    let value = if operator.ends_with("in") { format!("({value})") } else { (*value).to_owned() };
+                    let text = format!("{} {operator} {value}", field.name);
+                    Filter::compile(&text, &Options::new(&lists)).is_ok()
+                });
+                if operators(field).contains(&operator) != takes {
+                    wrong.push(format!("{} {operator}: {takes}", field.name));
+                }
+            }
+        }
+        assert_eq!(wrong, [""; 0]);
+    }
+}

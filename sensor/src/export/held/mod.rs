@@ -1,0 +1,9 @@
+//! The last flow records, held in memory for whoever asks questions of them: an output like others, with a thread of its own, so that
+//! neither the source nor another output waits for a reader.
+//!
+//! * [`ring`]: what is held, and since when that is all that came. [`snapshot`]: what is held at a moment, as questions see it.
+//! * [`sink`]: the thread.
+
+pub mod ring;
+pub mod sink;
+pub mod snapshot;
