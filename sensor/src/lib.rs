@@ -10,9 +10,9 @@
 #[expect(clippy::disallowed_methods, reason = "edge: reads the configuration, waits")]
 pub mod agent;
 pub mod cli;
-pub mod console;
 #[expect(clippy::disallowed_methods, reason = "edge: clock")]
 pub mod clock;
+pub mod console;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

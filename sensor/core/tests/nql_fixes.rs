@@ -110,10 +110,9 @@ fn each_kind_of_fix() {
     ] {
         let found = diagnostics(query, &options);
         assert_eq!(of_code(&found, Some(code.code)), 1, "{query}: {found:?}");
-        let expected = Some((label.to_owned(), expected.to_owned()));
-        assert_eq!(mended(query, &options), expected, "{query}");
-        let (_, after) = expected.unwrap();
-        assert_eq!(diagnostics(&after, &options), [], "{after}");
+        let told = Some((label.to_owned(), expected.to_owned()));
+        assert_eq!(mended(query, &options), told, "{query}");
+        assert_eq!(diagnostics(expected, &options), [], "{expected}");
         codes.insert(code.code);
     }
     // Every code whose diagnostics have fixes anywhere has a row above.

@@ -109,7 +109,8 @@ pub fn run(
     let rooms =
         rooms(capture.as_ref(), (&intake, &clouds, ingest.as_ref()), &plant, &reload, &privileges);
     let observer = Arc::new(Observer::new(rooms));
-    let served = page.as_ref().and_then(|page| Served::of(page.config(), config, &plant, &observer));
+    let served =
+        page.as_ref().and_then(|page| Served::of(page.config(), config, &plant, &observer));
     let serve = || opened.serve(observer.clone(), plant.clone(), served.clone());
     let (control, mut asked) = capabilities::born(Role::Files, serve)??;
     let serve = || page.zip(served.as_ref()).map(|(page, served)| page.serve(served)).transpose();

@@ -117,8 +117,7 @@ pub fn largest(
     period: Option<u64>,
     most: usize,
 ) -> Vec<Shared> {
-    let sum =
-        |own: &Shared| -> u128 { own.sums.iter().filter_map(|sums| sums.of(metric)).sum() };
+    let sum = |own: &Shared| -> u128 { own.sums.iter().filter_map(|sums| sums.of(metric)).sum() };
     // What has as much stays in the order of its time and values.
     if found.len() > most || period.is_none() {
         found.sort_by_key(|own| std::cmp::Reverse(sum(own)));

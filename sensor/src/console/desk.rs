@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use sensor_core::{
     flow::interfaces::{Interfaces, SharedInterfaces},
-    hunt::{Account, Answer, Labels, Options, Progress, Question, Span, archive::Archive as _, run_spans},
+    hunt::{
+        Account, Answer, Labels, Options, Progress, Question, Span, archive::Archive as _,
+        run_spans,
+    },
     nql::lists::Lists,
 };
 use sensor_store::archive::Stored;
@@ -102,7 +105,9 @@ impl Range {
     /// It is empty.
     pub fn of(from: u64, to: u64) -> Result<Self, Fault> {
         if from >= to {
-            return Err(Fault::request("`from_ms` must come before `to_ms`: that is the first millisecond that does not count"));
+            return Err(Fault::request(
+                "`from_ms` must come before `to_ms`: that is the first millisecond that does not count",
+            ));
         }
         Ok(Self { from, to })
     }
@@ -134,11 +139,7 @@ impl Desk {
         let before = stored.as_ref().map(|stored| Bounded::new(stored, &budget));
         let mut spans = vec![Span { archive: &live, from: seam, to: u64::MAX }];
         spans.extend(before.as_ref().map(|before| Span { archive: before, from: 0, to: seam }));
-        let options = Options {
-            threads: 1,
-            labels: Labels::Then,
-            interfaces: self.interfaces(),
-        };
+        let options = Options { threads: 1, labels: Labels::Then, interfaces: self.interfaces() };
         let answer = run_spans(question, &spans, &options, &progress);
         let rest = |from: u64, to: u64, files: &[sensor_core::hunt::archive::File]| {
             let in_time = |(first, last): (u64, u64)| from <= last && first < to;

@@ -91,7 +91,8 @@ impl Fault {
     pub fn query(text: &str, faults: &[Diagnostic]) -> Self {
         let diagnostics: Vec<Told> = faults.iter().map(|fault| Told::of(text, fault)).collect();
         let first = diagnostics.iter().find(|told| told.severity == "error");
-        let message = first.map_or_else(|| "the query has faults".to_owned(), |told| told.message.clone());
+        let message =
+            first.map_or_else(|| "the query has faults".to_owned(), |told| told.message.clone());
         let span = first.map(|told| Span { from: told.from, to: told.to });
         Self { code: Code::Query, message, span, diagnostics }
     }
@@ -107,7 +108,7 @@ impl Told {
     /// A diagnostic of `text`.
     pub fn of(text: &str, fault: &Diagnostic) -> Self {
         let Span { from, to } = Span::of(text, &fault.span);
-        let help = fault.help.clone().or_else(|| fault.label.clone());
+        let help = fault.help.clone().or_else(|| fault.label.as_deref().map(str::to_owned));
         Self {
             severity: match fault.severity {
                 sensor_core::diagnostic::Severity::Error => "error",
@@ -154,7 +155,9 @@ mod tests {
     fn a_query_tells_all_of_its_faults() {
         let lists = sensor_core::nql::lists::Lists::default();
         let text = "srcprt == 1 && dstprt == 2";
-        let faults = sensor_core::nql::Filter::compile(text, &sensor_core::nql::Options::new(&lists)).unwrap_err();
+        let faults =
+            sensor_core::nql::Filter::compile(text, &sensor_core::nql::Options::new(&lists))
+                .unwrap_err();
         let fault = Fault::query(text, &faults);
         assert_eq!((fault.code, fault.diagnostics.len()), (Code::Query, 2));
         assert_eq!(fault.span.map(|span| (span.from.byte, span.to.utf16)), Some((0, 6)));

@@ -187,7 +187,9 @@ pub fn place(text: &str) -> Result<Place, Fault> {
     let parsed = text.split_once('.').and_then(|(time, sequence)| {
         Some(Place { time: time.parse().ok()?, sequence: sequence.parse().ok()? })
     });
-    parsed.ok_or_else(|| Fault::request(format!("`{text}` is no id of a flow, nor where a page ends")))
+    parsed.ok_or_else(|| {
+        Fault::request(format!("`{text}` is no id of a flow, nor where a page ends"))
+    })
 }
 
 /// Rows that were found, in the order that was asked for.
@@ -223,8 +225,7 @@ impl Found {
             Order::Duration => Needs::columns(Column::Start.bit() | Column::End.bit()),
             Order::Newest | Order::Oldest => Needs::NONE,
         };
-        let page =
-            Page { order, most, after, needs: needs.and(ordered_by), count_all: by_time };
+        let page = Page { order, most, after, needs: needs.and(ordered_by), count_all: by_time };
         let question = Question { query, from: range.from, to: range.to, said: Said::Rows(page) };
         let (answer, mut ground) = desk.ask(&question)?;
         let Answer::Rows(mut rows) = answer else {
@@ -308,12 +309,18 @@ pub fn ask(desk: &Desk, asked: &FlowsAsk) -> Result<FlowsAnswer, Fault> {
 ///
 /// # Errors
 /// Faults of the request.
-pub fn lines(desk: &Desk, asked: &FlowsAsk, form: Lines) -> Result<(Vec<u8>, Option<String>), Fault> {
+pub fn lines(
+    desk: &Desk,
+    asked: &FlowsAsk,
+    form: Lines,
+) -> Result<(Vec<u8>, Option<String>), Fault> {
     let shown = if asked.columns.is_empty() { None } else { Some(Shown::of(&asked.columns)?) };
     let fields = match &shown {
         None => Vec::new(),
         Some(shown) => shown.fields().ok_or_else(|| {
-            Fault::request("lines have fields alone: leave labels out, or name no columns to have all")
+            Fault::request(
+                "lines have fields alone: leave labels out, or name no columns to have all",
+            )
         })?,
     };
     let needs = shown.map_or(Needs::ALL, |shown| shown.needs());

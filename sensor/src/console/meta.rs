@@ -204,7 +204,11 @@ mod tests {
                     (Kind::Text | Kind::TextList, _) => &["1"],
                 };
                 let takes = values.iter().any(|value| {
-                    let value = if operator.ends_with("in") { format!("({value})") } else { (*value).to_owned() };
+                    let value = if operator.ends_with("in") {
+                        format!("({value})")
+                    } else {
+                        (*value).to_owned()
+                    };
                     let text = format!("{} {operator} {value}", field.name);
                     Filter::compile(&text, &Options::new(&lists)).is_ok()
                 });

@@ -10,7 +10,8 @@ use sensor_core::{
 };
 
 /// Names that begin so are those of the two ends.
-const ENDS: [(&str, &str); 4] = [("src", "dst"), ("input", "output"), ("client", "server"), ("natsrc", "natdst")];
+const ENDS: [(&str, &str); 4] =
+    [("src", "dst"), ("input", "output"), ("client", "server"), ("natsrc", "natdst")];
 
 /// The same of the other end. What is of no end stays.
 pub fn query(query: &Typed) -> Typed {
@@ -64,15 +65,24 @@ mod tests {
     fn what_is_said_of_one_end_is_said_of_the_other() {
         for (one, other) in [
             ("srcip == 10.0.0.1 && dstport == 443", "dstip == 10.0.0.1 && srcport == 443"),
-            ("!(label.src.role == \"a\") || srcinternal == true", "!(label.dst.role == \"a\") || dstinternal == true"),
-            ("srcport < dstport && protocol == \"tcp\"", "dstport < srcport && protocol == \"tcp\""),
+            (
+                "!(label.src.role == \"a\") || srcinternal == true",
+                "!(label.dst.role == \"a\") || dstinternal == true",
+            ),
+            (
+                "srcport < dstport && protocol == \"tcp\"",
+                "dstport < srcport && protocol == \"tcp\"",
+            ),
         ] {
             let (one, other) = (typed(one), typed(other));
             assert_eq!(query(&one), other);
             assert_eq!(query(&other), one);
         }
         // What holds for either end holds for either end, whatever the order.
-        assert_eq!(group(&GroupBy::named("srcip/24").unwrap()), GroupBy::named("dstip/24").unwrap());
+        assert_eq!(
+            group(&GroupBy::named("srcip/24").unwrap()),
+            GroupBy::named("dstip/24").unwrap()
+        );
     }
 
     /// Only fields of the same kind take each other's place, and each has one.

@@ -64,8 +64,9 @@ pub fn prefixes(v4: Option<u8>, v6: Option<u8>) -> Result<Option<Prefixes>, Faul
 pub fn columns(names: &[String]) -> Result<Vec<&'static Field>, Fault> {
     let mut all: Vec<&'static Field> = Vec::with_capacity(names.len());
     for name in names {
-        let field = fields::find(name)
-            .ok_or_else(|| Fault::request(format!("`columns` names `{name}`, which is no field")))?;
+        let field = fields::find(name).ok_or_else(|| {
+            Fault::request(format!("`columns` names `{name}`, which is no field"))
+        })?;
         if all.contains(&field) {
             return Err(Fault::request(format!("`columns` names `{name}` twice")));
         }

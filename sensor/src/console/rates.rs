@@ -275,9 +275,7 @@ fn lines(
 
 fn rates(unit: Unit, steps: &Steps, times: &[u64], sums: &[Sums]) -> Line {
     let amount = |sums: &Sums| if sums.flows() == 0 { Some(0) } else { sums.of(unit.metric()) };
-    let rate = |(time, sums): (&u64, &Sums)| {
-        Some(unit.rate(amount(sums)?, steps.covered(*time)?))
-    };
+    let rate = |(time, sums): (&u64, &Sums)| Some(unit.rate(amount(sums)?, steps.covered(*time)?));
     let v: Vec<Option<f64>> = times.iter().zip(sums).map(rate).collect();
     let total: u128 = sums.iter().filter_map(amount).sum();
     let mut told: Vec<f64> = v.iter().flatten().copied().collect();
@@ -323,7 +321,8 @@ mod tests {
         let line = rates(Unit::Bps, &steps, &steps.times(), &[sums(1), sums(3), sums(9)]);
         assert_eq!(line.v, [Some(1600.0), Some(2400.0), None]);
         let avg = 1300.0 * 8.0 * 1000.0 / 1900.0;
-        let stat = Stat { min: 1600.0, max: 2400.0, last: 2400.0, avg, p95: 2400.0, total: Count(1300) };
+        let stat =
+            Stat { min: 1600.0, max: 2400.0, last: 2400.0, avg, p95: 2400.0, total: Count(1300) };
         assert_eq!(line.stat, stat);
     }
 

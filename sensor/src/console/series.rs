@@ -76,7 +76,7 @@ impl Series {
                 Rank::Last => *total,
             };
         }
-        let mut largest: Vec<(&[String], (usize, Option<u128>))> = totals.into_iter().collect();
+        let mut largest: Vec<_> = totals.into_iter().collect();
         largest.sort_by(|(left, (_, a)), (right, (_, b))| b.cmp(a).then_with(|| left.cmp(right)));
         let rest = largest.split_off(most.min(largest.len()));
         let mut lines: Vec<Line> = Vec::with_capacity(largest.len() + 1);
@@ -130,7 +130,8 @@ mod tests {
         };
         let groups: Vec<Group> = (0..1500).map(group).collect();
         let by = [GroupBy::named("srcport").unwrap()];
-        let made = |most| Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, (Rank::Avg, most));
+        let made =
+            |most| Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, (Rank::Avg, most));
         assert_eq!(made(1500).unwrap_err(), LimitReached::Sums(MOST_SUMS));
         assert_eq!(made(600).unwrap().periods.len(), 1500);
     }
@@ -154,7 +155,8 @@ mod tests {
         ];
         let by = [GroupBy::named("srcport").unwrap()];
         let first = |rank| {
-            let series = Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, (rank, 1)).unwrap();
+            let series =
+                Series::new(&by, &groups, (Metric::Flows, &[]), 60_000, (rank, 1)).unwrap();
             assert!(series.lines[1].values.is_none());
             series.lines[0].values.clone().unwrap()[0].clone()
         };

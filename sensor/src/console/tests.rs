@@ -160,8 +160,13 @@ fn the_other_direction_and_the_time_before() {
     let (desk, _folder, _) = hour();
     let half = BEGIN + STEP * STEPS / 2;
     let series = |question: Value| rates::ask(&desk, &ask(question)).unwrap().series;
-    let own = series(json!({"q": "srcport == 443", "from_ms": half, "to_ms": half + STEP * 10, "bidirectional": true, "previous": true}));
-    assert_eq!(own.iter().map(|line| (line.reverse, line.previous)).collect::<Vec<_>>(), [(false, false), (true, false), (false, true)]);
+    let own = series(
+        json!({"q": "srcport == 443", "from_ms": half, "to_ms": half + STEP * 10, "bidirectional": true, "previous": true}),
+    );
+    assert_eq!(
+        own.iter().map(|line| (line.reverse, line.previous)).collect::<Vec<_>>(),
+        [(false, false), (true, false), (false, true)]
+    );
     let other = series(json!({"q": "dstport == 443", "from_ms": half, "to_ms": half + STEP * 10}));
     assert_eq!((&own[1].v, own[1].stat), (&other[0].v, other[0].stat));
     let before = series(json!({"q": "srcport == 443", "from_ms": half - STEP * 10, "to_ms": half}));
@@ -181,7 +186,10 @@ fn flows_by_size_are_the_largest() {
     let mut found = Vec::new();
     for _ in 0..3 {
         let page = flows::ask(&desk, &question).unwrap();
-        assert_eq!(page.columns.iter().map(|column| column.r#type).collect::<Vec<_>>(), ["int", "string[]"]);
+        assert_eq!(
+            page.columns.iter().map(|column| column.r#type).collect::<Vec<_>>(),
+            ["int", "string[]"]
+        );
         found.extend(page.rows.iter().map(|row| row[0].as_u64().unwrap()));
         question.after = page.next;
     }
@@ -234,7 +242,10 @@ fn what_is_common_is_what_each_query_has() {
     for row in &answer.rows {
         for (at, port) in [443, 53].into_iter().enumerate() {
             let q = format!("dstport == {port} && srcip == {}", row.key[0].as_str().unwrap());
-            let total = top::ask(&desk, &ask(json!({"q": q, "from_ms": BEGIN, "to_ms": to, "by": []}))).unwrap().total;
+            let total =
+                top::ask(&desk, &ask(json!({"q": q, "from_ms": BEGIN, "to_ms": to, "by": []})))
+                    .unwrap()
+                    .total;
             assert_eq!(row.sums[at], total, "{q}");
         }
     }

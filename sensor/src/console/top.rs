@@ -108,7 +108,8 @@ pub struct Shared {
 
 impl Shared {
     fn of(sums: &Sums, metric: Metric, total: &Sums) -> Self {
-        let share = if sums.flows() == 0 { Some(0.0) } else { sums.share(metric, total.of(metric)) };
+        let share =
+            if sums.flows() == 0 { Some(0.0) } else { sums.share(metric, total.of(metric)) };
         Self { sums: Told::of(sums), share }
     }
 }

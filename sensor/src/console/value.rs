@@ -53,7 +53,11 @@ impl Told {
             0 => Some(Count(0)),
             _ => sums.of(metric).map(Count),
         };
-        Self { octets: of(Metric::Octets), packets: of(Metric::Packets), flows: sums.flows().into() }
+        Self {
+            octets: of(Metric::Octets),
+            packets: of(Metric::Packets),
+            flows: sums.flows().into(),
+        }
     }
 }
 

@@ -155,7 +155,9 @@ impl Sums {
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
         let mut left = Self { flows: self.flows.saturating_sub(others.flows), ..Self::default() };
-        for (left, (own, other)) in left.amounts.iter_mut().zip(self.amounts.iter().zip(others.amounts)) {
+        for (left, (own, other)) in
+            left.amounts.iter_mut().zip(self.amounts.iter().zip(others.amounts))
+        {
             *left = own.map(|own| own.saturating_sub(other.unwrap_or(0)));
         }
         left

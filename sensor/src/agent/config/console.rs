@@ -107,35 +107,48 @@ mod tests {
 
     #[test]
     fn it_is_off_and_of_this_host_unless_told_otherwise() {
-        let console = |text: &str| {
-            match from_text(&format!("[console]\n{text}"), &Overrides::default()) {
+        let console =
+            |text: &str| match from_text(&format!("[console]\n{text}"), &Overrides::default()) {
                 Ok(config) => Ok(config.console),
                 Err(faults) => {
                     Err(faults.file.iter().map(|fault| fault.message.clone()).collect::<Vec<_>>())
                 }
-            }
-        };
+            };
         assert_eq!(console(""), Ok(None));
         let found = console("enabled = true").expect("no faults").expect("it is on");
         assert_eq!((found.address.to_string().as_str(), found.held), ("127.0.0.1:8686", 200_000));
-        let must = "`console.listen` requires a token, TLS and its names unless it is a loopback address";
+        let must =
+            "`console.listen` requires a token, TLS and its names unless it is a loopback address";
         for (open, expected) in [
             ("listen = '192.0.2.1:1'", must),
             ("listen = '192.0.2.1:1'\ntoken_file = 't'", must),
             ("listen = '192.0.2.1:1'\nbehind_proxy = true", must),
             ("listen = '0.0.0.0:1'\ntoken_file = 't'\nbehind_proxy = true", must),
-            ("listen = 'localhost:1'", "`console.listen` must be an address and a port such as `127.0.0.1:8686` or `[::1]:8686`"),
+            (
+                "listen = 'localhost:1'",
+                "`console.listen` must be an address and a port such as `127.0.0.1:8686` or `[::1]:8686`",
+            ),
             ("key = 'k'", "`console.key` requires `certificate`"),
-            ("hosts = ['a b']", "`console.hosts` has names of hosts without a port, such as `sensor.example.net`"),
+            (
+                "hosts = ['a b']",
+                "`console.hosts` has names of hosts without a port, such as `sensor.example.net`",
+            ),
             ("held = 1", "`console.held` must lie between 1000 and 20000000"),
         ] {
-            assert_eq!(console(&format!("enabled = true\n{open}")), Err(vec![expected.to_owned()]), "{open}");
+            assert_eq!(
+                console(&format!("enabled = true\n{open}")),
+                Err(vec![expected.to_owned()]),
+                "{open}"
+            );
         }
         for safe in [
             "listen = '0.0.0.0:1'\ntoken_file = 't'\nbehind_proxy = true\nhosts = ['S.example.net']",
             "listen = '192.0.2.1:1'\ntoken_file = 't'\ncertificate = 'c'\nkey = 'k'",
         ] {
-            assert!(console(&format!("enabled = true\n{safe}")).expect("no faults").is_some(), "{safe}");
+            assert!(
+                console(&format!("enabled = true\n{safe}")).expect("no faults").is_some(),
+                "{safe}"
+            );
         }
     }
 }

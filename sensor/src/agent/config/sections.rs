@@ -16,12 +16,12 @@ use sensor_core::{
 use toml::{Spanned, de::DeValue};
 
 use super::{
-    capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, console::Console, control::Control,
-    device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward, geo::Geo,
-    hits::Hits, ingest::Ingest, intake::Intake, interface::Interface, ipfix_file::IpfixFile,
-    kafka::Kafka, labels::Labels, listen::Listen, log::Log, metrics::Metrics, nats::Nats,
-    networks::Networks, policies::Policies, reputation::Reputation, security::Security,
-    store::Store, tag::Tag,
+    capture::Capture, clickhouse::ClickHouse, cloud::Cloud, collector::Collector, console::Console,
+    control::Control, device::Device, engine::Engine, export::Export, flow::Flow, forward::Forward,
+    geo::Geo, hits::Hits, ingest::Ingest, intake::Intake, interface::Interface,
+    ipfix_file::IpfixFile, kafka::Kafka, labels::Labels, listen::Listen, log::Log,
+    metrics::Metrics, nats::Nats, networks::Networks, policies::Policies, reputation::Reputation,
+    security::Security, store::Store, tag::Tag,
 };
 
 table! {

@@ -54,7 +54,10 @@ impl Known {
         self.forget(now);
         // All are looked at: how long that takes tells nothing of where it is.
         let is_it = |(own, _): &(String, u64)| token::same(own.as_bytes(), secret.as_bytes());
-        self.0.iter().enumerate().fold(None, |found, (at, own)| if is_it(own) { Some(at) } else { found })
+        self.0
+            .iter()
+            .enumerate()
+            .fold(None, |found, (at, own)| if is_it(own) { Some(at) } else { found })
     }
 }
 

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn names_with_a_hash_are_kept_for_ever() {
         assert!(is_hashed("app-977f8bb97fbd.js"));
-        for other in ["index.html", "app-977f8bb97fb.js", "app-977f8bb97fbz.js", "977f8bb97fbd.js"] {
+        for other in ["index.html", "app-977f8bb97fb.js", "app-977f8bb97fbz.js", "977f8bb97fbd.js"]
+        {
             assert!(!is_hashed(other), "{other}");
         }
     }

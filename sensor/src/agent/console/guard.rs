@@ -43,7 +43,11 @@ impl Hosts {
     /// Whether a value of `Host` has one of the names, whatever the port: what leads to ours may have another.
     fn have(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {
-            Some((name, port)) if !name.is_empty() && port.bytes().all(|octet| octet.is_ascii_digit()) => name,
+            Some((name, port))
+                if !name.is_empty() && port.bytes().all(|octet| octet.is_ascii_digit()) =>
+            {
+                name
+            }
             _ => host,
         };
         self.0.iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -107,7 +111,10 @@ pub fn admitted(known: &impl Known, method: &Method, headers: &HeaderMap) -> Res
                 StatusCode::UNAUTHORIZED,
                 "there is no token for programs, or it cannot be read: see console.token_file",
             )),
-            _ => Err(refusal(StatusCode::UNAUTHORIZED, "this is not the token of console.token_file")),
+            _ => Err(refusal(
+                StatusCode::UNAUTHORIZED,
+                "this is not the token of console.token_file",
+            )),
         };
     }
     if !cookies(headers).any(|shown| known.has_entered(shown)) {
@@ -200,7 +207,9 @@ mod tests {
         let two = headers(&[("host", "localhost"), ("host", "attacker.example")]);
         assert!(named(&hosts, &two).is_err());
         // Whatever it listens on, that is no name.
-        assert!(named(&Hosts::new([0, 0, 0, 0].into(), &[]), &headers(&[("host", "0.0.0.0")])).is_err());
+        assert!(
+            named(&Hosts::new([0, 0, 0, 0].into(), &[]), &headers(&[("host", "0.0.0.0")])).is_err()
+        );
     }
 
     #[test]
@@ -238,7 +247,11 @@ mod tests {
             ("POST", vec![IN, OWN, ("content-type", "application/jsonx")], refused(415)),
             ("POST", vec![OWN, JSON], refused(401)),
             ("POST", vec![("authorization", "Bearer token"), JSON], ok),
-            ("POST", vec![("authorization", "Bearer token"), ("origin", "http://a"), JSON], refused(403)),
+            (
+                "POST",
+                vec![("authorization", "Bearer token"), ("origin", "http://a"), JSON],
+                refused(403),
+            ),
             ("OPTIONS", vec![IN], refused(405)),
             ("PUT", vec![IN, OWN, JSON], refused(405)),
             ("DELETE", vec![IN, OWN], refused(405)),
@@ -247,7 +260,11 @@ mod tests {
             given.push(("host", "localhost:8686"));
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let found = admitted(&Test, &method, &headers(&given));
-            assert_eq!(found.map_err(|refusal| refusal.status.as_u16()), expected, "{method} {given:?}");
+            assert_eq!(
+                found.map_err(|refusal| refusal.status.as_u16()),
+                expected,
+                "{method} {given:?}"
+            );
         }
     }
 }

@@ -12,11 +12,11 @@ pub mod guard;
 pub mod routes;
 pub mod served;
 
-#[cfg(test)]
-mod tests;
 mod files;
 mod look;
 mod safe;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::{net::TcpListener, thread::JoinHandle, time::Duration};

@@ -15,8 +15,7 @@ use futures_util::stream;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    files, guard,
-    safe,
+    files, guard, safe,
     served::Served,
     turn::{refused, take, told},
 };
@@ -35,8 +34,7 @@ const MOST: usize = 256 << 10;
 
 /// The page and its questions, for whoever has come in or has the token.
 pub fn of_page(served: &Served) -> Router {
-    let guarded = of_socket(served)
-        .layer(middleware::from_fn_with_state(served.clone(), admit));
+    let guarded = of_socket(served).layer(middleware::from_fn_with_state(served.clone(), admit));
     Router::new()
         .route("/login", get(login))
         .fallback(page)

@@ -103,7 +103,8 @@ impl Site {
 
 /// Compares a document with the one that is known.
 fn is_known(name: &str, document: &Value) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/console/{name}.json"));
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/console/{name}.json"));
     let text = format!("{}\n", serde_json::to_string_pretty(document).expect("JSON"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, &text).expect("it is written");
@@ -121,12 +122,40 @@ fn documents_are_as_they_were() {
         question.to_string()
     };
     for (name, path, question) in [
-        ("series", "/series", range(json!({"by": ["protocol"], "limit": 2, "points": 5, "bidirectional": true, "previous": true}))),
-        ("top", "/top", range(json!({"q": "dstport < 1024", "by": ["dstip", "dstport"], "limit": 3, "prefix4": 16}))),
+        (
+            "series",
+            "/series",
+            range(
+                json!({"by": ["protocol"], "limit": 2, "points": 5, "bidirectional": true, "previous": true}),
+            ),
+        ),
+        (
+            "top",
+            "/top",
+            range(
+                json!({"q": "dstport < 1024", "by": ["dstip", "dstport"], "limit": 3, "prefix4": 16}),
+            ),
+        ),
         ("flows", "/flows", range(json!({"q": "protocol == udp", "limit": 3}))),
-        ("flows-by-size", "/flows", range(json!({"columns": ["srcip", "label.src.role", "octets"], "order": "octets", "limit": 2}))),
-        ("common", "/common", range(json!({"queries": ["dstport == 443", "dstport == 53"], "by": ["srcip"], "limit": 2}))),
-        ("fault-query", "/top", range(json!({"q": "label.src.role == \"é\" && srcprt == 1", "by": []}))),
+        (
+            "flows-by-size",
+            "/flows",
+            range(
+                json!({"columns": ["srcip", "label.src.role", "octets"], "order": "octets", "limit": 2}),
+            ),
+        ),
+        (
+            "common",
+            "/common",
+            range(
+                json!({"queries": ["dstport == 443", "dstport == 53"], "by": ["srcip"], "limit": 2}),
+            ),
+        ),
+        (
+            "fault-query",
+            "/top",
+            range(json!({"q": "label.src.role == \"é\" && srcprt == 1", "by": []})),
+        ),
         ("fault-request", "/top", "{\"from_ms\": 1}".to_owned()),
         ("fault-path", "/nothing", "{}".to_owned()),
     ] {
@@ -140,7 +169,8 @@ fn documents_are_as_they_were() {
     let mut meta = site.ask("/meta", "").json();
     let fields = meta["fields"].as_array_mut().expect("fields");
     assert!(fields.len() > 80);
-    fields.retain(|field| ["srcip", "octets", "protocol"].iter().any(|name| field["name"] == **name));
+    fields
+        .retain(|field| ["srcip", "octets", "protocol"].iter().any(|name| field["name"] == **name));
     meta["version"] = "VERSION".into();
     is_known("meta", &meta);
 }
@@ -154,7 +184,8 @@ fn lines_are_as_many_as_were_asked_for() {
         ("content-type", "application/json"),
         ("accept", "text/csv"),
     ];
-    let question = json!({"from_ms": BEGIN, "to_ms": END, "columns": ["srcip", "octets"], "limit": 2500});
+    let question =
+        json!({"from_ms": BEGIN, "to_ms": END, "columns": ["srcip", "octets"], "limit": 2500});
     let answer = site.send(Method::POST, "/api/v1/flows", &headers, &question.to_string());
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/csv; charset=utf-8"));
     let text = String::from_utf8(answer.body).expect("text");
@@ -181,7 +212,9 @@ fn a_browser_comes_in_by_an_address_once() {
     let question = json!({"from_ms": BEGIN, "to_ms": END, "by": []}).to_string();
     let json = ("content-type", "application/json");
     let origin = ("origin", "http://127.0.0.1:8686");
-    let ask = |headers: &[(&str, &str)]| site.send(Method::POST, "/api/v1/top", headers, &question).status;
+    let ask = |headers: &[(&str, &str)]| {
+        site.send(Method::POST, "/api/v1/top", headers, &question).status
+    };
     assert_eq!(ask(&[host, ("cookie", shown), json, origin]), 200);
     assert_eq!(ask(&[host, ("cookie", shown), json]), 403);
     assert_eq!(ask(&[host, ("cookie", shown), json, ("origin", "http://attacker.example")]), 403);
@@ -197,8 +230,18 @@ fn every_answer_binds_the_browser() {
         (Method::GET, "/api/v1/meta", vec![("host", HOST)], 401),
         (Method::GET, "/api/v1/nothing", vec![("host", HOST)], 401),
         (Method::GET, "/api/v1/nothing", vec![("host", HOST), token], 404),
-        (Method::POST, "/api/v1/meta", vec![("host", HOST), token, ("content-type", "application/json")], 405),
-        (Method::OPTIONS, "/api/v1/top", vec![("host", HOST), ("origin", "http://attacker.example")], 405),
+        (
+            Method::POST,
+            "/api/v1/meta",
+            vec![("host", HOST), token, ("content-type", "application/json")],
+            405,
+        ),
+        (
+            Method::OPTIONS,
+            "/api/v1/top",
+            vec![("host", HOST), ("origin", "http://attacker.example")],
+            405,
+        ),
         (Method::GET, "/api/v1/meta", vec![("host", "attacker.example"), token], 421),
         (Method::GET, "/", vec![("host", "attacker.example")], 421),
         (Method::GET, "/login?once=0", vec![("host", "attacker.example")], 421),
@@ -246,12 +289,39 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i32>().prop_map(Value::from),
         (-2_i64..40).prop_map(|n| Value::from(BEGIN as i64 + n * STEP as i64)),
         ".{0,12}".prop_map(Value::from),
-        prop::sample::select(vec!["srcip", "dstip/24", "octets", "bps", "newest", "octets > 1", "label.src.role", "1.2", "+3"]).prop_map(Value::from),
+        prop::sample::select(vec![
+            "srcip",
+            "dstip/24",
+            "octets",
+            "bps",
+            "newest",
+            "octets > 1",
+            "label.src.role",
+            "1.2",
+            "+3"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         let names = prop::sample::select(vec![
-            "q", "from_ms", "to_ms", "by", "limit", "points", "unit", "metric", "columns", "order", "after",
-            "queries", "period_ms", "prefix4", "prefix6", "bidirectional", "previous", "rank",
+            "q",
+            "from_ms",
+            "to_ms",
+            "by",
+            "limit",
+            "points",
+            "unit",
+            "metric",
+            "columns",
+            "order",
+            "after",
+            "queries",
+            "period_ms",
+            "prefix4",
+            "prefix6",
+            "bidirectional",
+            "previous",
+            "rank",
         ]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

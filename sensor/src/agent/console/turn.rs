@@ -38,7 +38,10 @@ pub async fn take<T: Send + 'static>(
         answer
     });
     answered.await.unwrap_or_else(|_| {
-        Err(Fault::new(Code::Internal, "the question could not be answered; the sensor's log says why"))
+        Err(Fault::new(
+            Code::Internal,
+            "the question could not be answered; the sensor's log says why",
+        ))
     })
 }
 

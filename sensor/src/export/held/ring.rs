@@ -148,15 +148,18 @@ mod tests {
         let mut found = Vec::new();
         for piece in 0..file.pieces().len() {
             let mut scan = file.scan(piece).unwrap();
-            let mut records = Records {
-                batch: batch(0..0, 0),
-                received: Vec::new(),
-                sequence: Vec::new(),
-            };
+            let mut records =
+                Records { batch: batch(0..0, 0), received: Vec::new(), sequence: Vec::new() };
             while scan.advance(&mut records) > 0 {
                 let wanted = Wanted { received: true, sequence: true, ..Wanted::default() };
                 scan.read(wanted, None, &mut records).unwrap();
-                found.extend(records.received.iter().copied().zip(records.sequence.iter().map(|n| n - FIRST)));
+                found.extend(
+                    records
+                        .received
+                        .iter()
+                        .copied()
+                        .zip(records.sequence.iter().map(|n| n - FIRST)),
+                );
             }
         }
         found

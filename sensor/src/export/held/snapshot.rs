@@ -29,8 +29,10 @@ struct Batches {
 
 impl Snapshot {
     pub(super) fn new(batches: Vec<Arc<Held>>, whole_from: u64) -> Self {
-        let piece =
-            |held: &Arc<Held>| Piece { rows: held.batch.len() as u64, received: Some(held.received) };
+        let piece = |held: &Arc<Held>| Piece {
+            rows: held.batch.len() as u64,
+            received: Some(held.received),
+        };
         let pieces: Vec<Piece> = batches.iter().map(piece).collect();
         let rows = pieces.iter().map(|piece| piece.rows).sum();
         let times = pieces.iter().filter_map(|piece| piece.received);

@@ -183,7 +183,8 @@ impl Asked {
                 if groups.len() > MOST_GROUPS {
                     return Err(LimitReached::Groups(MOST_GROUPS).into());
                 }
-                let series = Series::new(by, &groups, (*metric, metrics), *period, (Rank::Avg, *most))?;
+                let series =
+                    Series::new(by, &groups, (*metric, metrics), *period, (Rank::Avg, *most))?;
                 Found::Series(Box::new(series))
             }
             Wanted::Top(top) => {
