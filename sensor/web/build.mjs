@@ -32,6 +32,9 @@ const keep = (name, contents) => {
 };
 for (const { path, contents } of outputFiles) keep(path.replace(/^.*[\\/]/, ""), contents);
 keep("icon.svg", readFileSync("src/icon.svg"));
+const { dependencies } = JSON.parse(readFileSync("package.json", "utf8"));
+const licence = (name) => `${name} ${dependencies[name]}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8").trim()}\n`;
+keep("licences.txt", Object.keys(dependencies).map(licence).join("\n\n"));
 const index = readFileSync("src/index.html", "utf8").replace(/\{([\w.]+)\}/g, (_, name) => {
   if (!names.has(name)) throw new Error(`index.html names ${name}, which is not built`);
   return names.get(name);

@@ -23,7 +23,7 @@ export function grouped(count: Count): string {
   return String(count).replace(/^(-?)(\d+)/, (_, sign: string, digits: string) => sign + digits.replace(/\B(?=(\d{3})+$)/g, "\u202f"));
 }
 
-export const UNITS = { bps: "bit/s", pps: "packet/s", fps: "flow/s" } as const;
+export const UNITS = { bps: "bit/s", pps: "pkt/s", fps: "flows/s" } as const;
 export type Unit = keyof typeof UNITS;
 
 export const METRICS = { octets: "B", packets: "", flows: "" } as const;
@@ -121,7 +121,7 @@ export function timeOf(field: string, value: Value): number | null {
   return scale && (typeof value === "number" || typeof value === "string") ? scale(Number(value)) : null;
 }
 
-const SIZES: Record<string, string> = { octets: "B", layer2octets: "B", bits: "bit", flowbrate: "bit/s", flowprate: "packet/s", bitsxrate: "bit" };
+const SIZES: Record<string, string> = { octets: "B", layer2octets: "B", bits: "bit", flowbrate: "bit/s", flowprate: "pkt/s", bitsxrate: "bit" };
 
 /** A cell of a field: sizes with their unit, times as moments, the rest as it is. */
 export function cell(field: string, value: Value): string {

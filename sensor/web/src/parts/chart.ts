@@ -9,10 +9,10 @@ import { html } from "../html";
 import { useTheme } from "../theme";
 import { Foreign, Moment } from "./text";
 
-const HEIGHT = 220;
+const HEIGHT = 240;
 const COLOURS = 8;
 
-interface Drawn { line: Line; name: string; colour: string; values: (number | null)[] }
+interface Drawn { line: Line; name: string; colour: string; isPiled: boolean; values: (number | null)[] }
 
 /** What a line is called. */
 export function nameOf(line: Line, by: string[]): string {
@@ -40,7 +40,7 @@ function drawn({ series }: Series, by: string[]): Drawn[] {
       sum[index] = (sum[index] ?? 0) + (value ?? 0);
       return sign * (sum[index] ?? 0);
     });
-    return { line, name: nameOf(line, by), colour: colours.get(key) ?? "--line-1", values };
+    return { line, name: nameOf(line, by), colour: colours.get(key) ?? "--line-1", isPiled: by.length > 0, values };
   });
 }
 
@@ -50,6 +50,7 @@ function options(lines: Drawn[], unit: Unit, width: number, onRange: (from: numb
   return {
     width,
     height: HEIGHT,
+    padding: [8, 28, 0, 0],
     ms: 1,
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, bind: { dblclick: () => () => (undoBrush(), null) } },
@@ -57,15 +58,15 @@ function options(lines: Drawn[], unit: Unit, width: number, onRange: (from: numb
     scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low * 1.05), Math.max(high * 1.05, 1)] } },
     axes: [
       { ...axis, space: 70, values: (_, splits) => splits.map((at, index) => (index === 0 || day(at) !== day(splits[index - 1] ?? at) ? `${clock(at)}\n${day(at)}` : clock(at))) },
-      { ...axis, size: 74, values: (_, splits) => splits.map((value) => si(Math.abs(value), UNITS[unit])) },
+      { ...axis, size: 86, values: (_, splits) => splits.map((value) => si(Math.abs(value), UNITS[unit])) },
     ],
     series: [
       {},
-      ...lines.map(({ line, colour: name }) => ({
+      ...lines.map(({ line, colour: name, isPiled }) => ({
         stroke: colour(name),
-        width: line.previous ? 1 : 1.5,
+        width: line.previous || isPiled ? 1 : 1.5,
         points: { show: false },
-        ...(line.previous ? { dash: [4, 4] } : { fill: `${colour(name)}38` }),
+        ...(line.previous ? { dash: [4, 4] } : { fill: `${colour(name)}${isPiled ? "80" : "38"}` }),
       })),
     ],
     hooks: {
@@ -84,7 +85,8 @@ function options(lines: Drawn[], unit: Unit, width: number, onRange: (from: numb
 /** Each of a pile is filled down, or up, to the one before it. */
 function bands(lines: Drawn[]): uPlot.Band[] {
   const pile = (isReverse: boolean): number[] => lines.flatMap(({ line }, index) => (!line.previous && Boolean(line.reverse) === isReverse ? [index + 1] : []));
-  const between = (indices: number[], dir: 1 | -1): uPlot.Band[] => indices.slice(1).map((index, before) => ({ series: [index, indices[before] ?? index], dir }));
+  // The largest comes last, so that its edge is seen where those above it are nothing.
+  const between = (indices: number[], dir: 1 | -1): uPlot.Band[] => indices.slice(0, -1).map((index, at) => ({ series: [index, indices[at + 1] ?? index], dir }));
   return [...between(pile(false), -1), ...between(pile(true), 1)];
 }
 
@@ -96,6 +98,7 @@ export function Chart({ data, unit, by, label, isTable, onKey }: Properties) {
   const mark = useRef<{ from: number; at: number } | null>(null);
   const theme = useTheme();
   const lines = drawn(data, by);
+  const layers = [...lines].reverse();
   // A chart is made anew only for other lines; more of the same is put into it.
   const shape = JSON.stringify([lines.map(({ name, colour: of }) => [name, of]), unit, theme, isTable]);
 
@@ -103,7 +106,7 @@ export function Chart({ data, unit, by, label, isTable, onKey }: Properties) {
     const element = box.current;
     if (!element || isTable) return;
     const zoom = (from: number, to: number): void => go({ range: { kind: "between", from, to }, at: null }, "brush");
-    const made = new uPlot(options(lines, unit, element.clientWidth || 600, zoom), [data.t, ...lines.map(({ values }) => values)], element);
+    const made = new uPlot(options(layers, unit, element.clientWidth || 600, zoom), [data.t, ...layers.map(({ values }) => values)], element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
@@ -114,7 +117,7 @@ export function Chart({ data, unit, by, label, isTable, onKey }: Properties) {
     };
   }, [shape]);
 
-  useEffect(() => plot.current?.setData([data.t, ...lines.map(({ values }) => values)]), [data]);
+  useEffect(() => plot.current?.setData([data.t, ...layers.map(({ values }) => values)]), [data]);
 
   const move = (index: number): void => {
     const made = plot.current;
@@ -173,7 +176,7 @@ function sentence({ line, name }: Drawn, { t, step_ms }: Series, unit: Unit): st
 
 function Legend({ lines, unit, onKey, isGrouped }: { lines: Drawn[]; unit: Unit; onKey: Properties["onKey"]; isGrouped: boolean }) {
   const total = { bps: "octets", pps: "packets", fps: "flows" }[unit];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Lines of the chart">
+  return html`<div class="scroll legends" tabindex="0" role="region" aria-label="Lines of the chart">
     <table class="legend">
       <thead><tr><th scope="col">line</th>${["min", "avg", "p95", "max", "last"].map((name) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col" class="number">${total}</th></tr></thead>
       <tbody>

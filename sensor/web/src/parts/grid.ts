@@ -2,7 +2,7 @@
 import { useRef, useState } from "preact/hooks";
 
 import type { Value } from "../contract";
-import { cell, timeOf, utc } from "../format";
+import { cell, clock, timeOf, utc } from "../format";
 import { classes, html } from "../html";
 
 interface Properties {
@@ -15,12 +15,14 @@ interface Properties {
   sorts: Record<string, { isActive: boolean; direction: "ascending" | "descending"; sort: () => void }>;
   onValue: (field: string, value: Value, include: boolean) => void;
   onOpen: (id: string) => void;
+  /** Where all is of one day, the date is told once, in the tooltip. */
+  isOneDay: boolean;
 }
 
 const NUMBERS = new Set(["int", "float"]);
 const NAMES_OF_NUMBERS = /port|as\.number|vlan|input|output|version/;
 
-export function Grid({ label, columns, rows, ids, selected, sorts, onValue, onOpen }: Properties) {
+export function Grid({ label, columns, rows, ids, selected, sorts, onValue, onOpen, isOneDay }: Properties) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [[row, column], setPlace] = useState<[number, number]>([0, 0]);
   const place: [number, number] = [Math.min(row, rows.length - 1), Math.min(column, columns.length - 1)];
@@ -78,7 +80,7 @@ export function Grid({ label, columns, rows, ids, selected, sorts, onValue, onOp
               : html`<span class="value" title=${ms === null ? undefined : utc(ms)} onClick=${(event: MouseEvent) => {
                   event.stopPropagation();
                   onValue(name, value, !event.altKey);
-                }}><bdi>${cell(name, value)}</bdi></span>`}</td>`;
+                }}><bdi>${ms !== null && isOneDay ? clock(ms) : cell(name, value)}</bdi></span>`}</td>`;
           })}
         </tr>`)}
       </tbody>

@@ -37,14 +37,15 @@ function Rows({ app, field, top, seconds, title }: { app: App; field: string; to
   const { unit, chips } = app.state;
   const metric = METRIC_OF[unit];
   const factor = metric === "octets" ? 8 : 1;
-  const largest = Math.max(...top.rows.map(({ share }) => share), top.other.share, Number.MIN_VALUE);
-  const bar = (share: number, kind: string) => html`<span class=${`bar ${kind}`} style=${{ width: `${(share / largest) * 100}%` }}></span>`;
+  const largest = Math.max(...top.rows.map(({ share }) => share), Number.MIN_VALUE);
+  const bar = (share: number, kind: string) => html`<span class=${`bar ${kind}`} style=${{ width: `${Math.min(1, share / largest) * 100}%` }}></span>`;
   const numbers = (sums: Top["other"]) => html`<td class="number">${rate((number(sums[metric]) * factor) / seconds, unit)}</td>
     <td class="number wide" title=${grouped(sums[metric])}>${si(number(sums[metric]), METRICS[metric])}</td>
     <td class="number">${percent(sums.share)}</td>`;
   return html`<table class="bars">
     <caption class="unseen">${title} by ${metric}</caption>
-    <thead class="unseen"><tr><th scope="col">${title}</th><th scope="col">rate</th><th scope="col">total</th><th scope="col">share</th><th scope="col">flows</th></tr></thead>
+    <colgroup><col /><col class="rate" /><col class="total wide" /><col class="share" /><col class="go" /></colgroup>
+    <thead><tr>${[title, "rate", "total", "share", "flows"].map((name) => html`<th scope="col" class=${name === "total" ? "wide" : ""}><span class="unseen">${name}</span></th>`)}</tr></thead>
     <tbody>
       ${top.rows.map((row) => {
         const value = row.key[0] ?? null;

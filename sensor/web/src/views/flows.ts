@@ -49,6 +49,7 @@ export function Flows({ app }: { app: App }) {
               rows=${pages.flatMap(({ rows }) => rows)}
               ids=${pages.flatMap(({ ids }) => ids)}
               selected=${state.flow}
+              isOneDay=${day(question.from_ms) === day(question.to_ms)}
               sorts=${sorts}
               onValue=${(field: string, value: Value, include: boolean) => narrow(app, field, value, include)}
               onOpen=${(flow: string) => go({ flow })}

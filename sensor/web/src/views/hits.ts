@@ -6,7 +6,7 @@ import type { Hit } from "../contract";
 import { grouped, number, si } from "../format";
 import { classes, html } from "../html";
 import { Failure, Foreign, Moment, state as stateOf } from "../parts/text";
-import { incidents, Shape, Timeline } from "../parts/timeline";
+import { incidents, Shape, Timeline, type Incident } from "../parts/timeline";
 
 const LIMIT = 2000;
 /** Flows begin before the window in which they were counted. */
@@ -18,9 +18,9 @@ export function flowsOf(hit: Hit): Parameters<typeof go>[0] {
   return { view: "flows", q: hit.q, chips: [], source: "", hideSelf: false, range: { kind: "between", from: hit.start_ms - AROUND_MS, to }, at: null, flow: "", order: "newest" };
 }
 
-interface Group { policy: string; key: Hit["key"]; hits: Hit[] }
+interface Group { policy: string; key: Hit["key"]; hits: Incident[] }
 
-function groups(hits: Hit[]): Group[] {
+function groups(hits: Incident[]): Group[] {
   const found = new Map<string, Group>();
   for (const hit of hits) {
     const name = JSON.stringify([hit.policy, hit.key]);
@@ -38,7 +38,7 @@ export function Hits({ app }: { app: App }) {
   const policy = state.policy === "" ? "" : `&policy=${encodeURIComponent(state.policy)}`;
   const answer = useAnswer<{ hits: Hit[] }>(app.meta ? `/hits?from_ms=${window.from_ms}&to_ms=${window.to_ms}&limit=${LIMIT}${policy}` : null);
   const hits = incidents(answer.data?.hits ?? []);
-  const selected = hits.find(({ id }) => id === state.hit);
+  const selected = hits.find(({ ids }) => ids.includes(state.hit));
   useEffect(seenHits, [app.fresh.length]);
   return html`<section class="panel" aria-labelledby="hits-title" data-panel="hits" data-state=${stateOf(answer)}>
     <header><h2 id="hits-title">Hits</h2>
@@ -64,7 +64,7 @@ function Detail({ hit }: { hit: Hit }) {
   </section>`;
 }
 
-function List({ hits, selected }: { hits: Hit[]; selected: string }) {
+function List({ hits, selected }: { hits: Incident[]; selected: string }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Hits by policy and key"><table>
     <thead><tr><th scope="col">severity</th><th scope="col">policy</th><th scope="col">key</th><th scope="col" class="number">events</th><th scope="col">first</th><th scope="col">last</th><th scope="col" class="number">peak</th><th scope="col" class="number">threshold</th><th scope="col">state</th><th scope="col"><span class="unseen">flows</span></th></tr></thead>
     <tbody>${groups(hits).map(({ policy, key, hits: of }) => {
@@ -72,7 +72,7 @@ function List({ hits, selected }: { hits: Hit[]; selected: string }) {
       const peak = of.reduce((most, { value }) => Math.max(most, value ?? 0), 0);
       const count = of.reduce((sum, hit) => sum + number(hit.count), 0);
       const first = Math.min(...of.map(({ start_ms }) => start_ms));
-      return html`<tr key=${newest.id} class=${classes({ selected: of.some(({ id }) => id === selected) })}>
+      return html`<tr key=${newest.id} class=${classes({ selected: of.some(({ ids }) => ids.includes(selected)) })}>
         <td><${Shape} severity=${newest.severity} /> ${newest.severity}</td>
         <th scope="row"><button type="button" class="value" onClick=${() => go({ hit: newest.id })}><${Foreign} value=${policy} /></button></th>
         <td>${Object.entries(key).map(([name, value], index) => html`${index > 0 ? ", " : ""}<span class="quiet">${name}</span> <${Foreign} value=${value} />`)}</td>

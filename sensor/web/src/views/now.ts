@@ -73,7 +73,7 @@ function Losses({ app }: { app: App }) {
   const tick = app.ticks.at(-1);
   return html`<section class="strip" aria-label="This second, and losses" data-ticks=${app.ticks.length}>
     <dl>
-      ${(Object.keys(UNITS) as Unit[]).map((unit) => html`<div key=${unit}><dt>${unit === "bps" ? "now" : ""}</dt><dd>${tick ? rate(tick[unit], unit) : "\u2013"}</dd></div>`)}
+      <div><dt>now</dt>${(Object.keys(UNITS) as Unit[]).map((unit) => html`<dd key=${unit}>${tick ? rate(tick[unit], unit) : "\u2013"}</dd>`)}</div>
       ${lost(app.ticks).map(({ stage, count }) => html`<div key=${stage} class=${number(count) > 0 ? "loss bad" : "loss"}><dt>lost: ${stage}</dt><dd>${number(count) > 0 ? "\u26a0 " : ""}${grouped(count)}</dd></div>`)}
     </dl>
   </section>`;

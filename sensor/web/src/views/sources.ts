@@ -60,7 +60,7 @@ function Matrix({ app }: { app: App }) {
           <thead><tr><td>from \\ to</td>${values.map((value) => html`<th scope="col" key=${value}><${Foreign} value=${value} /></th>`)}</tr></thead>
           <tbody>${values.map((row, at) => html`<tr key=${row}><th scope="row"><${Foreign} value=${row} /></th>${values.map((column, of) => {
             const octets = number(cells[at]?.[of]);
-            const depth = octets === 0 ? 0 : Math.max(8, Math.round((Math.log1p(octets) / Math.log1p(largest)) * 60));
+            const depth = octets === 0 ? 0 : Math.max(8, Math.round((Math.log1p(octets) / Math.log1p(largest)) * 45));
             return html`<td key=${column} style=${{ "--depth": `${depth}%` }}>${octets === 0 ? html`<span class="quiet">\u00b7</span>` : html`<button type="button" title=${`${grouped(cells[at]?.[of] ?? 0)} octets`} aria-label=${`${row} to ${column}: ${si(octets, "B")}, show flows`} onClick=${() => show(row, column)}>${si(octets, "B")}</button>`}</td>`;
           })}</tr>`)}</tbody>
         </table></div>`
