@@ -1,5 +1,5 @@
 // The one store of the page: the state in the URL, what the server says of itself, and the beat of live answers.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { ApiError, ask, askNow, events, linkState, onLink, setLink, Unreachable } from "./api";
 import { STAGES, type Health, type Hit, type Meta, type Tick } from "./contract";
@@ -9,6 +9,8 @@ import { fromSearch, isLive, toSearch, windowOf, type State, type Window } from 
 /** How often live answers are asked again. */
 const BEAT_MS = 5000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
+/** After a refused stream. */
+const REFUSED_MS = 30_000;
 /** How many ticks the small picture of the rate holds. */
 const TICKS = 60;
 
@@ -118,29 +120,28 @@ export interface Answer<T> { data: T | null; error: Error | null; isLoading: boo
 
 /** Asks when the question changes, and on each beat while the page is live. The last answer stays until the next. */
 export function useAnswer<T>(path: string | null, body?: unknown): Answer<T> {
-  const [answer, setAnswer] = useState<Answer<T>>({ data: null, error: null, isLoading: path !== null });
+  const [answer, setAnswer] = useState<{ of: string | null; data: T | null; error: Error | null }>({ of: null, data: null, error: null });
   const question = path === null ? null : JSON.stringify([path, body ?? null]);
   const { beat } = app;
-  const asked = useRef<string | null>(null);
   useEffect(() => {
     if (path === null) {
-      asked.current = null;
-      setAnswer({ data: null, error: null, isLoading: false });
+      setAnswer({ of: null, data: null, error: null });
       return;
     }
     const abort = new AbortController();
-    if (asked.current !== question) setAnswer(({ data }) => ({ data, error: null, isLoading: true }));
-    asked.current = question;
     ask<T>(path, body, abort.signal).then(
-      (data) => setAnswer({ data, error: null, isLoading: false }),
+      (data) => setAnswer({ of: question, data, error: null }),
       (error: Error) => {
         if (abort.signal.aborted) return;
-        setAnswer(({ data }) => ({ data: error instanceof Unreachable ? data : null, error, isLoading: false }));
+        // A server that is gone is told once, above all panels.
+        if (error instanceof Unreachable) setAnswer(({ data }) => ({ of: question, data, error: null }));
+        else setAnswer({ of: question, data: null, error });
       },
     );
     return () => abort.abort();
   }, [question, beat]);
-  return answer;
+  const { of, ...rest } = answer;
+  return { ...rest, isLoading: of !== question };
 }
 
 let retries = 0;
@@ -169,6 +170,7 @@ function again(): void {
 }
 
 function listen(): void {
+  clearTimeout(retry);
   stream?.close();
   stream = events("tick,hit,health");
   const on = (name: string, take: (data: never) => void): void => {
@@ -181,7 +183,12 @@ function listen(): void {
     if (app.state.at === null) update({ fresh: [...app.fresh.filter(({ id }) => id !== hit.id), hit].slice(-99) });
   });
   on("health", (health: Health) => update({ health }));
-  stream.onerror = () => setLink("gone");
+  const current = stream;
+  current.onerror = () => {
+    // A refusal ends the stream although the server is there; without it the page lives by its beat.
+    if (current.readyState === EventSource.CLOSED) retry = setTimeout(listen, REFUSED_MS);
+    else setLink("gone");
+  };
 }
 
 function beat(): void {

@@ -66,7 +66,7 @@ export interface Checked {
   columns: string[];
 }
 
-export interface Stat { min: number; max: number; last: number; avg: number; p95: number; total: Count }
+export interface Stat { min: number; max: number; last: number; avg: number; p95: number; total: Count | null }
 
 export interface Line {
   key: Value[];
@@ -79,9 +79,10 @@ export interface Line {
 
 export interface Series extends Ground { t: number[]; step_ms: number; series: Line[] }
 
-export interface Sums { octets: Count; packets: Count; flows: Count }
-export interface TopRow extends Sums { key: Value[]; share: number }
-export interface Top extends Ground { rows: TopRow[]; other: Sums & { share: number }; total: Sums }
+/** What no flow tells is null, and not 0. */
+export interface Sums { octets: Count | null; packets: Count | null; flows: Count }
+export interface TopRow extends Sums { key: Value[]; share: number | null }
+export interface Top extends Ground { rows: TopRow[]; other: Sums & { share: number | null }; total: Sums }
 
 export interface Flows extends Ground {
   columns: { name: string; type: string }[];

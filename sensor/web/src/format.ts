@@ -5,10 +5,19 @@ export function number(count: Count | null | undefined): number {
   return count === null || count === undefined ? 0 : Number(count);
 }
 
+/** A count as a number; nothing where nobody tells it. */
+export function told(count: Count | null): number | null {
+  return count === null ? null : Number(count);
+}
+
+/** What nobody tells. */
+const ABSENT = "\u2013";
+
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E"];
 
 /** Three significant digits with an SI prefix. */
-export function si(value: number, unit: string): string {
+export function si(value: number | null, unit: string): string {
+  if (value === null) return ABSENT;
   const size = Math.abs(value);
   let step = 0;
   while (step < PREFIXES.length - 1 && size >= 999.5 * 1000 ** step) step += 1;
@@ -19,7 +28,8 @@ export function si(value: number, unit: string): string {
 }
 
 /** All digits, in groups. A count beyond 2^53 keeps its last digit. */
-export function grouped(count: Count): string {
+export function grouped(count: Count | null): string {
+  if (count === null) return ABSENT;
   return String(count).replace(/^(-?)(\d+)/, (_, sign: string, digits: string) => sign + digits.replace(/\B(?=(\d{3})+$)/g, "\u202f"));
 }
 
@@ -31,12 +41,13 @@ export type Metric = keyof typeof METRICS;
 
 export const METRIC_OF: Record<Unit, Metric> = { bps: "octets", pps: "packets", fps: "flows" };
 
-export function rate(value: number, unit: Unit): string {
+export function rate(value: number | null, unit: Unit): string {
   return si(value, UNITS[unit]);
 }
 
 /** A share of one as per cent. */
-export function percent(share: number): string {
+export function percent(share: number | null): string {
+  if (share === null) return ABSENT;
   return share > 0 && share < 0.001 ? "<0.1\u00a0%" : `${(share * 100).toFixed(1)}\u00a0%`;
 }
 
@@ -103,7 +114,7 @@ export function visible(text: string): string {
 
 /** Any value of a field. */
 export function shown(value: Value | undefined): string {
-  if (value === null || value === undefined) return "\u2013";
+  if (value === null || value === undefined) return ABSENT;
   if (Array.isArray(value)) return value.map(shown).join(", ");
   return visible(String(value));
 }
@@ -125,7 +136,7 @@ const SIZES: Record<string, string> = { octets: "B", layer2octets: "B", bits: "b
 
 /** A cell of a field: sizes with their unit, times as moments, the rest as it is. */
 export function cell(field: string, value: Value): string {
-  if (value === null) return "\u2013";
+  if (value === null) return ABSENT;
   const at = timeOf(field, value);
   if (at !== null) return moment(at);
   const unit = SIZES[field];

@@ -80,7 +80,7 @@ function Page() {
     </header>
     <${Banner} app=${app} />
     <${Bar} app=${app} />
-    <main id="main" tabindex="-1" class=${classes({ old: app.isDraftBad })} data-view=${state.view}><${PAGES[state.view]} app=${app} /></main>
+    <main id="main" tabindex="-1" data-met=${String(app.meta !== null)} class=${classes({ old: app.isDraftBad })} data-view=${state.view}><h1 class="unseen">${TITLES[state.view]}</h1><${PAGES[state.view]} app=${app} /></main>
     <p class="unseen" role="status">${fresh.length > 0 ? `Hit: ${shown(fresh.at(-1)?.sentence)}` : ""}</p>
     <${Help} app=${app} dialog=${help} />`;
 }

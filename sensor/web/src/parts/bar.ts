@@ -22,6 +22,7 @@ export function Bar({ app }: { app: App }) {
         : null}
       <${Times} app=${app} />
     </div>
+    ${app.isDraftBad ? html`<p class="before">What is shown below still answers the query before.</p>` : null}
     ${state.chips.length > 0 ? html`<${Chips} app=${app} />` : null}
   </search>`;
 }
@@ -78,7 +79,7 @@ function Times({ app }: { app: App }) {
   }}>
     <div class="group" role="group" aria-label="Time range">
       <button type="button" aria-label="One period back" title="One period back  [" onClick=${() => shift(app, -1)}>\u2039</button>
-      ${LASTS.map(({ label, name, range }) => html`<button type="button" aria-label=${name} aria-pressed=${JSON.stringify(range) === JSON.stringify(state.range)} onClick=${() => go({ range, at: null })}>${label}</button>`)}
+      ${LASTS.map(({ label, name, range }) => html`<button type="button" aria-label=${`${label}: ${name}`} aria-pressed=${JSON.stringify(range) === JSON.stringify(state.range)} onClick=${() => go({ range, at: null })}>${label}</button>`)}
       <button type="button" class="absolute" aria-expanded=${isOpen} aria-pressed=${state.range.kind === "between"} onClick=${() => setOpen(!isOpen)} title=${`${utc(from_ms)} to ${utc(to_ms)}`}>${state.range.kind === "between" ? `${moment(from_ms)} + ${duration(to_ms - from_ms)}` : "from\u2013to"}</button>
       <button type="button" aria-label="One period forward" title="One period forward  ]" onClick=${() => shift(app, 1)} disabled=${live}>\u203a</button>
     </div>

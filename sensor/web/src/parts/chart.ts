@@ -4,7 +4,7 @@ import uPlot from "uplot";
 
 import { go, undoBrush } from "../app";
 import type { Line, Series } from "../contract";
-import { clock, day, grouped, moment, rate, shown, si, UNITS, type Unit } from "../format";
+import { clock, day, grouped, moment, rate, shown, si, told, UNITS, type Unit } from "../format";
 import { html } from "../html";
 import { useTheme } from "../theme";
 import { Foreign, Moment } from "./text";
@@ -185,7 +185,7 @@ function Legend({ lines, unit, onKey, isGrouped }: { lines: Drawn[]; unit: Unit;
             ? html`<button type="button" class="value" title="Include; with Alt, exclude" onClick=${(event: MouseEvent) => onKey(line, event.altKey)}><${Foreign} value=${name} /></button>`
             : html`<bdi>${name}</bdi>`}</th>
           ${[line.stat.min, line.stat.avg, line.stat.p95, line.stat.max, line.stat.last].map((value) => html`<td class="number">${rate(value, unit)}</td>`)}
-          <td class="number" title=${grouped(line.stat.total)}>${si(Number(line.stat.total), unit === "bps" ? "B" : "")}</td>
+          <td class="number" title=${grouped(line.stat.total)}>${si(told(line.stat.total), unit === "bps" ? "B" : "")}</td>
         </tr>`)}
       </tbody>
     </table>

@@ -61,7 +61,7 @@ export function Grid({ label, columns, rows, ids, selected, sorts, onValue, onOp
     </th>`;
   };
 
-  return html`<div class="scroll" role="region" aria-label=${label} tabindex="-1">
+  return html`<div class="scroll">
     <table class="grid" role="grid" aria-label=${`${label}. Arrow keys move, Enter includes the value, Alt and Enter exclude it, Space opens the flow.`} aria-rowcount=${rows.length + 1}>
       <thead><tr>${columns.map(head)}</tr></thead>
       <tbody ref=${body} onKeyDown=${onKeyDown}>

@@ -1,7 +1,7 @@
 // The largest groups of one field: bar, rate, total, share. It is a table already, so it needs no twin.
 import { address, go, scope, useAnswer, type App } from "../app";
 import type { Top, TopRow } from "../contract";
-import { grouped, METRIC_OF, METRICS, number, percent, rate, si } from "../format";
+import { grouped, METRIC_OF, METRICS, number, percent, rate, si, told } from "../format";
 import { html } from "../html";
 import { condition, group, plain, withChip } from "../nql";
 import { Empty, Failure, Foreign, state as stateOf } from "./text";
@@ -37,10 +37,10 @@ function Rows({ app, field, top, seconds, title }: { app: App; field: string; to
   const { unit, chips } = app.state;
   const metric = METRIC_OF[unit];
   const factor = metric === "octets" ? 8 : 1;
-  const largest = Math.max(...top.rows.map(({ share }) => share), Number.MIN_VALUE);
-  const bar = (share: number, kind: string) => html`<span class=${`bar ${kind}`} style=${{ width: `${Math.min(1, share / largest) * 100}%` }}></span>`;
-  const numbers = (sums: Top["other"]) => html`<td class="number">${rate((number(sums[metric]) * factor) / seconds, unit)}</td>
-    <td class="number wide" title=${grouped(sums[metric])}>${si(number(sums[metric]), METRICS[metric])}</td>
+  const largest = Math.max(...top.rows.map(({ share }) => share ?? 0), Number.MIN_VALUE);
+  const bar = (share: number | null, kind: string) => html`<span class=${`bar ${kind}`} style=${{ width: `${Math.min(1, (share ?? 0) / largest) * 100}%` }}></span>`;
+  const numbers = (sums: Top["other"]) => html`<td class="number">${rate(sums[metric] === null ? null : (number(sums[metric]) * factor) / seconds, unit)}</td>
+    <td class="number wide" title=${grouped(sums[metric])}>${si(told(sums[metric]), METRICS[metric])}</td>
     <td class="number">${percent(sums.share)}</td>`;
   return html`<table class="bars">
     <caption class="unseen">${title} by ${metric}</caption>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 
 import { currentWindow, go, scope, useAnswer, type App } from "../app";
 import type { Common as CommonAnswer, Preset, Series, Top as TopAnswer, TopRow } from "../contract";
-import { grouped, METRICS, number, percent, si, UNITS, type Metric } from "../format";
+import { grouped, METRICS, number, percent, si, told, UNITS, type Metric } from "../format";
 import { html } from "../html";
 import { group, withChip } from "../nql";
 import { remember, remembered } from "../remember";
@@ -80,7 +80,7 @@ function Largest({ app }: { app: App }) {
     ${data === null ? null : data.rows.length === 0 ? html`<${Empty} app=${app} ground=${data} />` : html`<div class="scroll" tabindex="0" role="region" aria-label="Largest groups"><table>
       <thead><tr>${state.group.map((name) => html`<th scope="col">${name}</th>`)}${columns.map((name) => html`<th scope="col" class="number" aria-sort=${name === state.metric ? "descending" : undefined}>${name}</th>`)}<th scope="col" class="number">share</th><th scope="col"><span class="unseen">flows</span></th></tr></thead>
       <tbody>${data.rows.map((row) => html`<tr key=${JSON.stringify(row.key)}><${Key} state=${state} value=${row.key} />
-        ${columns.map((name) => html`<td class="number" title=${name === "octets" ? si(number(row[name]), "B") : undefined}>${grouped(row[name])}</td>`)}<td class="number">${percent(row.share)}</td>
+        ${columns.map((name) => html`<td class="number" title=${name === "octets" ? si(told(row[name]), "B") : undefined}>${grouped(row[name])}</td>`)}<td class="number">${percent(row.share)}</td>
         <td><button type="button" class="plain" aria-label=${`Flows of ${row.key.map(String).join(" ")}`} onClick=${() => go(flowsOf(state, row.key))}>flows</button></td></tr>`)}
         ${number(data.other.flows) > 0 ? html`<tr class="other"><th scope="row" colspan=${state.group.length}>Other</th>${columns.map((name) => html`<td class="number">${grouped(data.other[name])}</td>`)}<td class="number">${percent(data.other.share)}</td><td></td></tr>` : null}
       </tbody>

@@ -20,7 +20,7 @@ export function Policies({ app }: { app: App }) {
     ${answer.error ? html`<${Failure} error=${answer.error} />` : null}
     ${answer.data && policies.length === 0 ? html`<div class="empty" role="status"><p>${filter === "" ? "No policy is loaded. Name policy files, or the stock library, in the configuration." : "No policy has this in its name or description."}</p></div>` : null}
     ${policies.length > 0
-      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Policies"><table>
+      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Table of policies"><table>
           <thead><tr><th scope="col">policy</th><th scope="col">severity</th><th scope="col">state</th><th scope="col" class="number">hits</th><th scope="col" class="number">rows tested</th><th scope="col" class="number">ns a row</th></tr></thead>
           <tbody>${policies.map((policy) => html`<${Row} key=${policy.id} app=${app} policy=${policy} isOpen=${state.policy === policy.id} />`)}</tbody>
         </table></div>`
@@ -34,7 +34,7 @@ function Row({ app, policy, isOpen }: { app: App; policy: Policy; isOpen: boolea
       <th scope="row"><button type="button" class="value" aria-expanded=${isOpen} onClick=${() => go({ policy: isOpen ? "" : id })}>${isOpen ? "\u25be" : "\u25b8"} <${Foreign} value=${name} /></button></th>
       <td><${Shape} severity=${severity} /> ${severity}</td>
       <td>${fault ? html`<span class="bad">\u26a0 fault</span>` : enabled ? "on" : html`<span class="quiet">off</span>`}</td>
-      <td class="number">${number(policy.hits) > 0 ? html`<button type="button" class="plain" aria-label=${`Hits of ${name}`} onClick=${() => go({ view: "hits", policy: name })}>${grouped(policy.hits)}</button>` : "0"}</td>
+      <td class="number">${number(policy.hits) > 0 ? html`<button type="button" class="plain" aria-label=${`${grouped(policy.hits)} hits of ${name}`} onClick=${() => go({ view: "hits", policy: name })}>${grouped(policy.hits)}</button>` : "0"}</td>
       <td class="number">${grouped(policy.evaluated)}</td>
       <td class="number">${policy.ns_per_row === undefined ? "\u2013" : policy.ns_per_row.toFixed(1)}</td>
     </tr>

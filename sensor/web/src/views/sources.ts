@@ -78,7 +78,7 @@ function Exporters({ app }: { app: App }) {
     ${answer.error ? html`<${Failure} error=${answer.error} />` : null}
     ${answer.data && sources.length === 0 ? html`<div class="empty"><p>No source sends flows yet.</p></div>` : null}
     ${sources.length > 0
-      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Sources"><table>
+      ? html`<div class="scroll" tabindex="0" role="region" aria-label="Table of sources"><table>
           <thead><tr><th scope="col">source</th><th scope="col">kind</th><th scope="col">state</th><th scope="col">last record</th><th scope="col">complete until</th><th scope="col" class="number">templates</th><th scope="col" class="number">records</th><th scope="col" class="number">lost</th></tr></thead>
           <tbody>${sources.map((source) => html`<tr key=${source.id}>
             <th scope="row"><button type="button" class="value" title="Only this source" onClick=${() => go({ source: source.id, view: "flows" })}><${Foreign} value=${source.name} /></button></th>

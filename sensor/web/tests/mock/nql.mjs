@@ -64,7 +64,7 @@ function parse(text, fields) {
     if (token === end) throw new Fault("a condition is missing here", { from: Math.max(0, text.trimEnd().length - 1), to: text.length });
     at += 1;
     if (!isKnown(token.raw, fields)) {
-      const near = fields.map(({ name }) => name).find((name) => name.startsWith(token.raw.slice(0, 5)) && Math.abs(name.length - token.raw.length) < 3);
+      const near = fields.map(({ name }) => name).find((name) => name.startsWith(token.raw.slice(0, 4)) && Math.abs(name.length - token.raw.length) < 3);
       throw new Fault(`the flow context has no field \`${token.raw}\``, token, {
         code: "N201",
         ...(near ? { help: `did you mean \`${near}\`?`, fix: { label: `write ${near}`, edits: [{ from: token.from, to: token.to, text: near }] } } : {}),
