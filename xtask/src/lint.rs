@@ -1,4 +1,4 @@
-//! What CI holds the text to: formatting, clippy on both sides of the kernel border, `tidy`, documentation.
+//! What CI holds the text to: formatting, clippy on both sides of the kernel border, `tidy`, documentation, the built page.
 
 use std::{path::Path, process::ExitCode};
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     process, setup,
     stages::{self, Stage},
-    tidy,
+    tidy, web,
     workspace::Workspace,
 };
 
@@ -25,6 +25,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
         Stage::new("clippy-ebpf", || clippy_ebpf(workspace)),
         Stage::new("tidy", || tidy::run(workspace)),
         Stage::new("doc", document),
+        Stage::new("web", || web::check(workspace)),
     ]))
 }
 

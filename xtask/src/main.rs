@@ -19,6 +19,7 @@ mod stages;
 mod test;
 mod tidy;
 mod toolchain;
+mod web;
 mod workspace;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode, time::Duration};
@@ -99,6 +100,12 @@ enum Verb {
     Lint,
     /// Check what the compiler does not: import directions, file sizes, module headers, stray files and words
     Tidy,
+    /// Build the console's page into sensor/web/dist, which is committed (Node, npm)
+    Web {
+        /// Only check that what is committed is what the sources give
+        #[arg(long)]
+        check: bool,
+    },
     /// The far end of the demonstration's traffic
     #[command(hide = true)]
     DemoServer,
@@ -167,6 +174,8 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Bench { name } => bench::run(&workspace, name.as_deref())?,
         Verb::Lint => return lint::run(&workspace),
         Verb::Tidy => tidy::run(&workspace)?,
+        Verb::Web { check: true } => web::check(&workspace)?,
+        Verb::Web { check: false } => web::build(&workspace)?,
         Verb::DemoServer | Verb::DemoClient => unreachable!("answered above"),
     }
     Ok(ExitCode::SUCCESS)

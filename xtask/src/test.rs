@@ -39,6 +39,9 @@ const OBJECTS: &str = "SENSOR_BPF_DIR";
 /// The variable that tells the labs where the packages are.
 const PACKAGES: &str = "SENSOR_PACKAGES";
 
+/// The variable that tells the labs where the page's sources and packages are.
+const PAGE: &str = "SENSOR_WEB";
+
 /// The variable that tells a test that the kernel is nobody's.
 const MACHINE: &str = "SENSOR_MACHINE";
 
@@ -186,6 +189,7 @@ fn labs(
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     setup::clouds(workspace)?;
+    let page = setup::web(workspace)?;
     let python = setup::fleet(workspace)?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
@@ -195,6 +199,7 @@ fn labs(
         .env(AGENT, agent)
         .env(OBJECTS, workspace.target("bpf"))
         .env(PACKAGES, packages)
+        .env(PAGE, page)
         .env(setup::PYTHON, python)
         .args(["test", "--package", LABS])
         .args(filter)

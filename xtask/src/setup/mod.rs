@@ -7,6 +7,7 @@ mod clouds;
 mod linker;
 mod packages;
 mod python;
+mod web;
 
 use std::{path::Path, process::Command};
 
@@ -15,6 +16,7 @@ use anyhow::Result;
 pub use self::{
     packages::{Need, update as update_package_lists},
     python::{PYTHON, engines, fleet, peers},
+    web::{SOURCES as WEB, ensure as web, node},
 };
 use crate::{
     process,
@@ -28,8 +30,17 @@ use crate::{
 /// # Errors
 /// Says what is missing and how to install it.
 pub fn everything(workspace: &Workspace) -> Result<()> {
-    programs(&[Need::Bench, Need::Demo, Need::Host, Need::Labs, Need::Fuzz, Need::Machine])?;
+    programs(&[
+        Need::Bench,
+        Need::Demo,
+        Need::Host,
+        Need::Labs,
+        Need::Fuzz,
+        Need::Machine,
+        Need::Web,
+    ])?;
     clouds(workspace)?;
+    web(workspace)?;
     let toolchain = ebpf_clippy(workspace)?;
     println!("eBPF compiler: {}", toolchain.compiler.describe());
     println!("eBPF linker:   {}", process::short(&toolchain.linker));

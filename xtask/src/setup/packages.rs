@@ -26,9 +26,11 @@ pub enum Need {
     Machine,
     /// Packages of the agent.
     Package,
+    /// The console's page.
+    Web,
 }
 
-use Need::{Bench, Demo, Fuzz, Host, Labs, Machine, Package};
+use Need::{Bench, Demo, Fuzz, Host, Labs, Machine, Package, Web};
 
 /// The module by which rsyslogd speaks TLS: no program, so that its whole path is looked for.
 const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
@@ -36,6 +38,9 @@ const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
 } else {
     "/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
 };
+
+/// A browser without one measures and shows nothing.
+const FONT: &str = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
 
 /// No program for people, in no `PATH`.
 const JOURNALD: &str = "/lib/systemd/systemd-journald";
@@ -60,8 +65,11 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("rsyslog-gnutls", RSYSLOG_TLS, &[Labs]),
     ("python3", "python3", &[Bench, Labs]),
     ("python3-pip", "pip3", &[Bench, Labs]),
-    ("npm", "npm", &[Labs]),
+    ("nodejs", "node", &[Labs, Web]),
+    ("npm", "npm", &[Labs, Web]),
     ("nats-server", "nats-server", &[Bench, Labs]),
+    ("chromium", "chromium", &[Labs]),
+    ("fonts-dejavu-core", FONT, &[Labs]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),
