@@ -15,6 +15,7 @@ use sensor_store::archive::Stored;
 use serde::Serialize;
 
 use super::{
+    agent::Agent,
     budget::{Bounded, Budget, Limits, Spent, Timer},
     fault::{Code, Fault},
     value::Count,
@@ -39,6 +40,8 @@ pub struct Desk {
     pub interfaces: SharedInterfaces,
     /// By which time is taken.
     pub timer: Timer,
+    /// Who knows the agent.
+    pub agent: Arc<dyn Agent>,
 }
 
 /// Records that an answer rests on.
@@ -157,6 +160,21 @@ impl Desk {
         let partial = lacks(budget.spent(), &account);
         let (tested, matched) = (budget.rows().into(), account.matched.into());
         Ok((answer, Ground { rests, tested, matched, partial }))
+    }
+
+    /// Asks a question of what is held alone.
+    pub fn ask_held(
+        &self,
+        held: &Snapshot,
+        question: &Question,
+        limits: Limits,
+    ) -> (Answer, Account) {
+        let progress = Arc::new(Progress::default());
+        let budget = Budget::new(limits, &self.timer, &progress);
+        let live = Bounded::new(held, &budget);
+        let spans = [Span { archive: &live, from: 0, to: u64::MAX }];
+        let options = Options { threads: 1, labels: Labels::Then, interfaces: self.interfaces() };
+        (run_spans(question, &spans, &options, &progress), progress.account())
     }
 
     /// The names of interfaces.

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use sensor_core::{diagnostic::Diagnostic, hunt::LimitReached};
+use sensor_core::{
+    diagnostic::{Diagnostic, Edit},
+    hunt::LimitReached,
+};
 use serde::Serialize;
 
 /// Kinds of faults.
@@ -74,6 +77,29 @@ pub struct Told {
     pub from: At,
     /// Where it ends.
     pub to: At,
+    /// What would mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<FixTold>,
+}
+
+/// Edits that mend a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FixTold {
+    /// What they do, in a few words.
+    pub label: String,
+    /// In the order of the text; none overlaps another.
+    pub edits: Vec<EditTold>,
+}
+
+/// A text in the place of a part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EditTold {
+    /// Where the part begins, in units of UTF-16.
+    pub from: usize,
+    /// Where it ends.
+    pub to: usize,
+    /// The text.
+    pub text: String,
 }
 
 impl Fault {
@@ -89,7 +115,8 @@ impl Fault {
 
     /// The query has faults.
     pub fn query(text: &str, faults: &[Diagnostic]) -> Self {
-        let diagnostics: Vec<Told> = faults.iter().map(|fault| Told::of(text, fault)).collect();
+        let units = Units::of(text);
+        let diagnostics: Vec<Told> = faults.iter().map(|fault| Told::of(&units, fault)).collect();
         let first = diagnostics.iter().find(|told| told.severity == "error");
         let message =
             first.map_or_else(|| "the query has faults".to_owned(), |told| told.message.clone());
@@ -105,9 +132,18 @@ impl From<LimitReached> for Fault {
 }
 
 impl Told {
-    /// A diagnostic of `text`.
-    pub fn of(text: &str, fault: &Diagnostic) -> Self {
-        let Span { from, to } = Span::of(text, &fault.span);
+    /// A diagnostic of the text of `units`.
+    pub fn of(units: &Units, fault: &Diagnostic) -> Self {
+        let Span { from, to } = units.span(&fault.span);
+        let edit = |edit: &Edit| EditTold {
+            from: units.at(edit.span.start).utf16,
+            to: units.at(edit.span.end).utf16,
+            text: edit.text.clone(),
+        };
+        let fix = fault.fix.as_ref().map(|fix| FixTold {
+            label: fix.label.clone(),
+            edits: fix.edits.iter().map(edit).collect(),
+        });
         let help = fault.help.clone().or_else(|| fault.label.as_deref().map(str::to_owned));
         Self {
             severity: match fault.severity {
@@ -120,21 +156,45 @@ impl Told {
             help,
             from,
             to,
+            fix,
         }
     }
 }
 
-impl Span {
-    /// Where some octets of a text stand.
-    pub fn of(text: &str, octets: &Range<usize>) -> Self {
-        let at = |byte: usize| {
-            let mut byte = byte.min(text.len());
-            while !text.is_char_boundary(byte) {
-                byte -= 1;
-            }
-            At { byte, utf16: text[..byte].encode_utf16().count() }
-        };
-        Self { from: at(octets.start), to: at(octets.end.max(octets.start)) }
+/// Units of UTF-16 before each octet of a text: looked up, not counted anew for each place.
+pub struct Units(Vec<u32>);
+
+impl Units {
+    /// Those of a text.
+    pub fn of(text: &str) -> Self {
+        let mut before = Vec::with_capacity(text.len() + 1);
+        let mut units = 0_u32;
+        for character in text.chars() {
+            before.extend(std::iter::repeat_n(units, character.len_utf8()));
+            units += character.len_utf16() as u32;
+        }
+        before.push(units);
+        Self(before)
+    }
+
+    /// A place by its octets. In the middle of a character: its beginning; behind the end: the end.
+    pub fn at(&self, byte: usize) -> At {
+        let mut byte = byte.min(self.0.len() - 1);
+        while byte > 0 && byte < self.0.len() - 1 && self.0[byte] == self.0[byte - 1] {
+            byte -= 1;
+        }
+        At { byte, utf16: self.0[byte] as usize }
+    }
+
+    /// The octets before a place that is given in units; of one in the middle of a character, those before it.
+    pub fn byte(&self, utf16: usize) -> usize {
+        let after = self.0.partition_point(|units| *units as usize <= utf16);
+        self.at(after.saturating_sub(1)).byte
+    }
+
+    /// A part of the text.
+    pub fn span(&self, octets: &Range<usize>) -> Span {
+        Span { from: self.at(octets.start), to: self.at(octets.end.max(octets.start)) }
     }
 }
 
@@ -145,10 +205,16 @@ mod tests {
     #[test]
     fn browsers_count_other_units() {
         let text = "srcip == \"é😀\" x";
-        let span = Span::of(text, &(16..99));
+        let span = Units::of(text).span(&(16..99));
         assert_eq!((span.from, span.to), (At { byte: 16, utf16: 13 }, At { byte: 19, utf16: 16 }));
+        for (byte, _) in text.char_indices().chain([(text.len(), ' ')]) {
+            let at = Units::of(text).at(byte);
+            assert_eq!((at.byte, at.utf16), (byte, text[..byte].encode_utf16().count()));
+            assert_eq!(Units::of(text).byte(at.utf16), byte);
+        }
         // In the middle of a character: its beginning.
-        assert_eq!(Span::of(text, &(13..13)).from, At { byte: 12, utf16: 11 });
+        assert_eq!(Units::of(text).byte(12), 12);
+        assert_eq!(Units::of(text).at(13), At { byte: 12, utf16: 11 });
     }
 
     #[test]

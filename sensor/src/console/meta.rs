@@ -1,10 +1,14 @@
 //! What can be asked, and of what.
 
-use sensor_core::flow::fields::{FIELDS, Field, Kind};
+use sensor_core::{
+    flow::fields::{FIELDS, Field},
+    nql::{ast::Operator, complete::operators},
+};
 use serde::Serialize;
 
 use super::{
     desk::{Desk, LIVE},
+    presets,
     value::Count,
 };
 
@@ -33,6 +37,9 @@ pub struct Meta {
     pub sources: Vec<Source>,
     /// Questions to begin with.
     pub presets: Vec<Preset>,
+    /// Leaves out the sensor's own traffic: a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_self: Option<String>,
 }
 
 /// What is held.
@@ -114,13 +121,13 @@ pub struct About {
     pub contexts: Vec<String>,
     /// Where flows come from.
     pub sources: Vec<Source>,
-    /// Questions to begin with.
-    pub presets: Vec<Preset>,
+    /// Leaves out the sensor's own traffic: a query.
+    pub without_self: Option<String>,
 }
 
 /// Answers; it is `now` now, milliseconds since the epoch.
-pub fn ask(desk: &Desk, about: About, now: u64) -> Meta {
-    let About { host, started_ms, contexts, sources, presets } = about;
+pub fn ask(desk: &Desk, now: u64) -> Meta {
+    let About { host, started_ms, contexts, sources, without_self } = desk.agent.about();
     let held = desk.held.snapshot();
     let from_ms = held.whole_from();
     let to_ms = held.received().map_or(from_ms, |(_, last)| last);
@@ -135,7 +142,8 @@ pub fn ask(desk: &Desk, about: About, now: u64) -> Meta {
         fields: FIELDS.iter().filter(|field| field.is_filled()).map(told).collect(),
         contexts,
         sources,
-        presets,
+        presets: presets::all(),
+        without_self,
     }
 }
 
@@ -144,25 +152,10 @@ fn told(field: &Field) -> FieldTold {
         name: field.name,
         r#type: field.kind.name(),
         doc: field.doc,
-        ops: operators(field),
+        ops: operators(field).into_iter().map(Operator::symbol).collect(),
         groupable: true,
         unit: unit(field.name),
     }
-}
-
-/// Operators that a field can stand before.
-pub fn operators(field: &Field) -> Vec<&'static str> {
-    let mut all = vec!["==", "!="];
-    if matches!(field.kind, Kind::Unsigned(_) | Kind::Integer | Kind::Float) {
-        all.extend(["<", "<=", ">", ">="]);
-    }
-    if field.patterns {
-        all.extend(["=~", "!~"]);
-    }
-    if !matches!(field.kind, Kind::Float | Kind::Bool) {
-        all.extend(["in", "not in"]);
-    }
-    all
 }
 
 /// What a field counts.
@@ -175,48 +168,4 @@ fn unit(name: &str) -> Option<&'static str> {
         "timestamp" | "flowrtime" => "s",
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use sensor_core::{
-        flow::fields::TextRule,
-        nql::{Filter, Options, lists::Lists},
-    };
-
-    use super::*;
-
-    /// The query language takes every operator that is offered, and no other.
-    #[test]
-    fn operators_are_those_of_the_language() {
-        let lists = Lists::default();
-        let mut wrong = Vec::new();
-        for field in FIELDS.iter().filter(|field| field.is_filled()) {
-            for operator in ["==", "!=", "<", "<=", ">", ">=", "=~", "!~", "in", "not in"] {
-                let values = match (field.kind, field.text) {
-                    (Kind::Ip, _) => &["10.0.0.1"][..],
-                    (Kind::Bool, _) => &["true"],
-                    (Kind::Float, _) => &["1.5"],
-                    (Kind::Unsigned(_) | Kind::Integer, _) => &["1"],
-                    (_, TextRule::Choice(values)) => values,
-                    (_, TextRule::Mac) => &["02:00:00:00:00:01"],
-                    (_, TextRule::Protocol) => &["tcp"],
-                    (Kind::Text | Kind::TextList, _) => &["1"],
-                };
-                let takes = values.iter().any(|value| {
-                    let value = if operator.ends_with("in") {
-                        format!("({value})")
-                    } else {
-                        (*value).to_owned()
-                    };
-                    let text = format!("{} {operator} {value}", field.name);
-                    Filter::compile(&text, &Options::new(&lists)).is_ok()
-                });
-                if operators(field).contains(&operator) != takes {
-                    wrong.push(format!("{} {operator}: {takes}", field.name));
-                }
-            }
-        }
-        assert_eq!(wrong, [""; 0]);
-    }
 }

@@ -11,6 +11,7 @@ pub mod ast;
 pub mod check;
 pub mod codes;
 pub mod columns;
+pub mod complete;
 pub mod dag;
 mod dns;
 pub mod faults;

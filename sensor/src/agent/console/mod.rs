@@ -5,6 +5,7 @@
 //! a time, each within bounds ([`crate::console`]). No request changes anything of the agent.
 //!
 //! * [`guard`]: who may ask. [`entry`]: who has come in. `safe`: what answers say to browsers. `files`: the page.
+//! * `look`: what of the agent is told. `events`: what is told as it happens.
 //! * [`routes`]: what can be asked; `turn`: when, and in which form answers are. [`served`]: what requests reach.
 
 pub mod entry;
@@ -12,6 +13,7 @@ pub mod guard;
 pub mod routes;
 pub mod served;
 
+mod events;
 mod files;
 mod look;
 mod safe;

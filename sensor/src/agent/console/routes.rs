@@ -5,7 +5,10 @@ use std::convert::Infallible;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Request, State, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, Path, Query, Request, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -15,16 +18,18 @@ use futures_util::stream;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    files, guard, safe,
+    events, files, guard, safe,
     served::Served,
     turn::{refused, take, told},
 };
 use crate::console::{
-    common,
+    agent::{Sources, Standing},
+    check, common,
     desk::Desk,
+    explain,
     fault::{Code, Fault},
     flows::{self, FlowsAsk, Lines},
-    meta, rates, top,
+    hits, labels, meta, policies, rates, top,
 };
 
 /// What all questions begin with.
@@ -52,6 +57,15 @@ pub fn of_socket(served: &Served) -> Router {
         .route("/top", post(top_))
         .route("/flows", post(flows_))
         .route("/common", post(common_))
+        .route("/explain", post(explain_))
+        .route("/nql/check", post(check_))
+        .route("/hits", get(hits_))
+        .route("/policies", get(policies_))
+        .route("/policies/{id}/dryrun", post(dry_run))
+        .route("/labels", get(labels_))
+        .route("/labels/matrix", post(matrix))
+        .route("/sources", get(sources))
+        .route("/events", get(events::stream))
         .fallback(no_such_question)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MOST))
@@ -120,8 +134,49 @@ async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 }
 
 async fn meta_(State(served): State<Served>) -> Response {
-    let about = (served.0.look)();
-    told(Ok(meta::ask(&served.0.desk, about, served.now())))
+    told(Ok(meta::ask(&served.0.desk, served.now())))
+}
+
+async fn policies_(State(served): State<Served>) -> Response {
+    told(Ok(policies::ask(&served.0.desk)))
+}
+
+async fn sources(State(served): State<Served>) -> Response {
+    let Standing { sources, losses, .. } = served.0.desk.agent.standing();
+    told(Ok(Sources { sources, losses }))
+}
+
+type Parameters<T> = Result<Query<T>, QueryRejection>;
+
+async fn hits_(State(served): State<Served>, asked: Parameters<hits::HitsAsk>) -> Response {
+    parameters(&served, asked, hits::ask).await
+}
+
+async fn labels_(State(served): State<Served>, asked: Parameters<labels::LabelsAsk>) -> Response {
+    parameters(&served, asked, labels::ask).await
+}
+
+/// Has a question answered that is in the address.
+async fn parameters<A, T>(
+    served: &Served,
+    asked: Parameters<A>,
+    ask: fn(&Desk, &A) -> Result<T, Fault>,
+) -> Response
+where
+    A: Send + 'static,
+    T: Serialize + Send + 'static,
+{
+    match asked {
+        Ok(Query(asked)) => told(take(served, move |desk| ask(desk, &asked)).await),
+        Err(error) => told::<T>(Err(Fault::request(error.body_text()))),
+    }
+}
+
+async fn dry_run(State(served): State<Served>, Path(id): Path<String>, body: Read) -> Response {
+    match read(body) {
+        Ok(asked) => told(take(&served, move |desk| policies::dry_run(desk, &id, asked)).await),
+        Err(fault) => told::<()>(Err(fault)),
+    }
 }
 
 type Read = Result<Bytes, BytesRejection>;
@@ -136,6 +191,18 @@ async fn top_(State(served): State<Served>, body: Read) -> Response {
 
 async fn common_(State(served): State<Served>, body: Read) -> Response {
     question(&served, body, common::ask).await
+}
+
+async fn explain_(State(served): State<Served>, body: Read) -> Response {
+    question(&served, body, explain::ask).await
+}
+
+async fn check_(State(served): State<Served>, body: Read) -> Response {
+    question(&served, body, check::ask).await
+}
+
+async fn matrix(State(served): State<Served>, body: Read) -> Response {
+    question(&served, body, labels::matrix).await
 }
 
 async fn flows_(State(served): State<Served>, headers: HeaderMap, body: Read) -> Response {

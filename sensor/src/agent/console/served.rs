@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::{
     entry::{Entries, NoRandom},
     guard::{Hosts, Known},
-    look,
+    look::Looker,
 };
 use crate::{
     agent::{
@@ -17,15 +17,13 @@ use crate::{
         web::token::TokenFile,
     },
     clock,
-    console::{desk::Desk, meta::About},
+    console::desk::Desk,
+    export::hits::held::HeldHits,
     stdio,
 };
 
 /// Questions that are answered at the same time.
 const AT_ONCE: usize = 2;
-
-/// What only the agent knows, at a moment.
-pub type Look = Box<dyn Fn() -> About + Send + Sync>;
 
 /// What requests reach. Clones share it.
 #[derive(Clone)]
@@ -33,7 +31,8 @@ pub struct Served(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) desk: Desk,
-    pub(super) look: Look,
+    /// Hits as they come.
+    pub(super) hits: Option<Arc<HeldHits>>,
     pub(super) turns: Arc<Semaphore>,
     pub(super) entries: Entries,
     pub(super) hosts: Hosts,
@@ -60,9 +59,9 @@ impl Served {
             lists: plant.lists().clone(),
             interfaces: plant.interfaces(),
             timer: Arc::new(|| clock::monotonic() / 1_000_000),
+            agent: Arc::new(Looker::new(console, config, plant.clone(), observer.clone())),
         };
-        let observer = observer.clone();
-        Some(Self::new(console, desk, Box::new(move || look::about(&observer.look().status))))
+        Some(Self::new(console, desk, plant.held_hits().cloned()))
     }
 
     /// Tells whoever sits before it where the page is.
@@ -75,15 +74,15 @@ impl Served {
     }
 
     /// By a configuration.
-    pub fn new(config: &ConsoleConfig, desk: Desk, look: Look) -> Self {
-        Self::at(config, desk, look, clock::now, clock::monotonic)
+    pub fn new(config: &ConsoleConfig, desk: Desk, hits: Option<Arc<HeldHits>>) -> Self {
+        Self::at(config, desk, hits, clock::now, clock::monotonic)
     }
 
     /// The same by other clocks: milliseconds since the epoch, and nanoseconds that never go back.
     pub fn at(
         config: &ConsoleConfig,
         desk: Desk,
-        look: Look,
+        hits: Option<Arc<HeldHits>>,
         now: fn() -> u64,
         monotonic: fn() -> u64,
     ) -> Self {
@@ -99,7 +98,7 @@ impl Served {
         };
         Self(Arc::new(Inner {
             desk,
-            look,
+            hits,
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             entries: Entries::default(),
             hosts: Hosts::new(address.ip(), hosts),

@@ -18,7 +18,6 @@ use crate::{
     agent::config::console::ConsoleConfig,
     console::{
         desk::Desk,
-        meta::About,
         testing::{self, BEGIN, STEP, STEPS},
     },
 };
@@ -65,8 +64,7 @@ fn site_of(desk: Desk, folder: TempDir, token: Option<&Path>) -> Site {
         hosts: Vec::new(),
         held: 700,
     };
-    let look = || About { host: "a-host".to_owned(), started_ms: BEGIN, ..About::default() };
-    let served = Served::at(&config, desk, Box::new(look), || END, || 1);
+    let served = Served::at(&config, desk, None, || END, || 1);
     let router = routes::of_page(&served);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Site { served, router, runtime: runtime.expect("a runtime"), folder }

@@ -5,6 +5,7 @@ use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
     io,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use sensor_core::{
         active::ActiveContext,
         context::{Context, Limits},
     },
-    flow::{batch::FlowBatch, interfaces::Interfaces},
+    flow::{batch::FlowBatch, interfaces::Interfaces, profile::Profile},
     nql::lists::ListValues,
     policy::{self, detector::Detector, sources::OldSource, tags::Tagger},
     sync::Unpoisoned as _,
@@ -182,6 +183,18 @@ impl<O: Output> Analysis<O> {
             pipeline.detector().counters().map(|(policy, ..)| Arc::new(policy.clone())).collect()
         };
         self.dispatcher.with(policies)
+    }
+
+    /// What is known about an address.
+    pub fn profile(&self, address: IpAddr) -> Profile {
+        let context = self.current.context();
+        context.profiles().get(context.number(address)).clone()
+    }
+
+    /// Calls `each` with what addresses have been found to be known as.
+    pub fn each_profile(&self, each: &mut dyn FnMut(&Profile)) {
+        let context = self.current.context();
+        context.profiles().starting_at(0).for_each(each);
     }
 
     fn engine(&self, pipeline: &Pipeline) -> Engine {

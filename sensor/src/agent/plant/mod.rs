@@ -21,6 +21,7 @@ mod recent;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc, Mutex,
         atomic::{
@@ -38,9 +39,10 @@ use sensor_core::{
     flow::{
         batch::FlowBatch,
         interfaces::{Interfaces, SharedInterfaces},
+        profile::Profile,
     },
     nql::{Filter, Options, lists::Lists},
-    policy::{alert::Alert, discarded::Discarded},
+    policy::{alert::Alert, discarded::Discarded, model::Policy},
     roles::Roles,
     sync::Unpoisoned as _,
 };
@@ -57,7 +59,10 @@ use self::{
 };
 pub use self::{filter::Filters, outputs::PreparedOutputs};
 use super::{config::Config, inspect::Contents, mode::Mode, status::Status};
-use crate::{export::held::ring::Ring, stdio};
+use crate::{
+    export::{held::ring::Ring, hits::held::HeldHits},
+    stdio,
+};
 
 /// Where every batch passes.
 pub struct Plant {
@@ -204,6 +209,26 @@ impl Plant {
     /// The records that are held for questions, where some are.
     pub fn held(&self) -> Option<&Arc<Ring>> {
         self.downstream().outputs.held()
+    }
+
+    /// The hits that are held for questions, where some are.
+    pub fn held_hits(&self) -> Option<&Arc<HeldHits>> {
+        self.downstream().outputs.held_hits()
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> Vec<Arc<Policy>> {
+        self.analysis.policies()
+    }
+
+    /// What is known about an address.
+    pub fn profile(&self, address: IpAddr) -> Profile {
+        self.analysis.profile(address)
+    }
+
+    /// What addresses have been found to be known as.
+    pub fn each_profile(&self, each: &mut dyn FnMut(&Profile)) {
+        self.analysis.each_profile(each);
     }
 
     /// The lists that queries may name; a reload changes their values.

@@ -18,7 +18,6 @@ use crate::{
         args::parse_list,
         hunt::{
             RangeArgs,
-            hit::StoredHit,
             range::Range,
             table::{Table, words},
         },
@@ -27,7 +26,9 @@ use crate::{
         shown::count,
         store::folder::folder,
     },
-    clock, stdio,
+    clock,
+    console::hit::StoredHit,
+    stdio,
 };
 
 /// Arguments of `hits list`.

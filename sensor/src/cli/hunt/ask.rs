@@ -26,7 +26,7 @@ use sensor_store::{
 
 use super::{
     args::{HuntArgs, LabelsArg},
-    hit::StoredHit,
+    hit,
     question::Wanted,
     range::Range,
     rows::Shown,
@@ -100,7 +100,7 @@ impl Asked {
             Some(id) => {
                 // Faults of what was typed are shown by themselves.
                 nql::judged(&args.query, &lists)?;
-                let hit = StoredHit::find(&folder(args.source.store.as_ref(), &config)?, id)?;
+                let hit = hit::find(&folder(args.source.store.as_ref(), &config)?, id)?;
                 range = range.within(hit.stored.flows.from, hit.stored.flows.to)?;
                 Cow::Owned(hit.query(&args.query))
             }

@@ -1,148 +1,35 @@
-//! A stored hit, as far as its flows follow from it: the query of its policy, its tracked values, and when its flows were received.
+//! A stored hit by its id.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use sensor_core::flow::fields::{self, Kind};
 use sensor_store::hits::reader;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::cli::exit::Failure;
+use crate::{cli::exit::Failure, console::hit::StoredHit};
 
-/// What is read of a stored hit.
-#[derive(Clone, Debug, Deserialize)]
-pub struct StoredHit {
-    /// When it came, and when its flows did.
-    pub stored: When,
-    /// The event: of an incident, the one with this number.
-    pub id: String,
-    /// `start`, `ongoing`, `end` or `hit`.
-    pub alerttype: String,
-    /// How bad it is.
-    pub severity: String,
-    /// The policy.
-    pub algorithm: String,
-    /// What happened, in a line.
-    pub summary: String,
-    /// The query of the policy.
-    pub search: String,
-    /// The values that it is tracked by, as text.
-    #[serde(default)]
-    pub track: String,
-    /// The values that it is tracked by.
-    #[serde(default)]
-    pub tracked: Map<String, Value>,
-}
-
-/// Times of receipt, milliseconds since the epoch.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct When {
-    /// That of the hit.
-    pub received: u64,
-    /// Those of its flows.
-    pub flows: Span,
-}
-
-/// A half-open range.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Span {
-    /// The first millisecond.
-    pub from: u64,
-    /// The one behind the last.
-    pub to: u64,
-}
-
-impl StoredHit {
-    /// The hit of the store in `folder` that has this id, or the last one of the incident that has it.
-    ///
-    /// # Errors
-    /// There is none, or hits cannot be read.
-    pub fn find(folder: &Path, id: &str) -> anyhow::Result<Self> {
-        let mut found: Option<Self> = None;
-        reader::read(folder, (0, u64::MAX), |line| {
-            // Nearly all lines are others'.
-            let may_be = line.windows(id.len().max(1)).any(|part| part == id.as_bytes());
-            if may_be && let Ok(hit) = serde_json::from_slice::<Self>(line) {
-                let incident = hit.id.rsplit_once('-').map(|(incident, _)| incident);
-                if hit.id == id || incident == Some(id) {
-                    found = Some(hit);
-                }
-            }
-            found.as_ref().is_none_or(|hit| hit.id != id)
-        })
-        .with_context(|| format!("read the hits in {}", folder.display()))?;
-        found.ok_or_else(|| {
-            let fault = format!(
-                "no hit in {} has the id `{id}`: `sensor hits list` shows ids",
-                folder.display()
-            );
-            Failure::usage(fault).into()
-        })
-    }
-
-    /// The query that its flows fulfil: that of the policy, the tracked values, and `and`, where it is given. A field that flows of a key
-    /// lack adds no condition.
-    pub fn query(&self, and: &str) -> String {
-        let mut parts = Vec::new();
-        let own = [self.search.as_str(), and];
-        parts.extend(
-            own.iter().filter(|text| !text.trim().is_empty()).map(|text| format!("({text})")),
-        );
-        for (name, value) in &self.tracked {
-            match value {
-                Value::Null => {}
-                Value::Array(all) => {
-                    parts.extend(all.iter().map(|value| condition(name, value)));
-                }
-                value => parts.push(condition(name, value)),
+/// The hit of the store in `folder` that has this id, or the last one of the incident that has it.
+///
+/// # Errors
+/// There is none, or hits cannot be read.
+pub fn find(folder: &Path, id: &str) -> anyhow::Result<StoredHit> {
+    let mut found: Option<StoredHit> = None;
+    reader::read(folder, (0, u64::MAX), |line| {
+        // Nearly all lines are others'.
+        let may_be = line.windows(id.len().max(1)).any(|part| part == id.as_bytes());
+        if may_be && let Ok(hit) = serde_json::from_slice::<StoredHit>(line) {
+            let incident = hit.id.rsplit_once('-').map(|(incident, _)| incident);
+            if hit.id == id || incident == Some(id) {
+                found = Some(hit);
             }
         }
-        parts.join(" && ")
-    }
-}
-
-fn condition(name: &str, value: &Value) -> String {
-    let is_text =
-        fields::find(name).is_none_or(|field| matches!(field.kind, Kind::Text | Kind::TextList));
-    match value {
-        Value::String(text) if is_text => format!("{name} == {}", quoted(text)),
-        // Addresses, and numbers that have too many digits for JSON.
-        Value::String(text) => format!("{name} == {text}"),
-        value => format!("{name} == {value}"),
-    }
-}
-
-/// A text as a query has it.
-fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("\"{escaped}\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use sensor_core::nql::{Filter, Options, lists::Lists};
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn flows_of_a_hit_fulfil_its_query_and_have_its_values() {
-        let hit: StoredHit = serde_json::from_value(json!({
-            "stored": {"received": 9, "flows": {"from": 1, "to": 10}},
-            "id": "00ab-1", "alerttype": "start", "severity": "low", "algorithm": "p",
-            "summary": "s", "search": "dstport == 22 || dstport == 23",
-            "tracked": {"srcip": "10.0.0.1", "dstport": 22, "label.src.role": ["a\"b", "c"], "srcinternal": true, "flowsrcname": "r 1"},
-        }))
-        .unwrap();
-        let query = hit.query("octets > 1");
-        assert_eq!(
-            query,
-            "(dstport == 22 || dstport == 23) && (octets > 1) && dstport == 22 && flowsrcname == \"r 1\" \
-             && label.src.role == \"a\\\"b\" && label.src.role == \"c\" && srcinternal == true && srcip == 10.0.0.1"
+        found.as_ref().is_none_or(|hit| hit.id != id)
+    })
+    .with_context(|| format!("read the hits in {}", folder.display()))?;
+    found.ok_or_else(|| {
+        let fault = format!(
+            "no hit in {} has the id `{id}`: `sensor hits list` shows ids",
+            folder.display()
         );
-        let lists = Lists::default();
-        let compiled = Filter::compile(&query, &Options::new(&lists));
-        assert!(compiled.is_ok(), "{compiled:?}");
-    }
+        Failure::usage(fault).into()
+    })
 }

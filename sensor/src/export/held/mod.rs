@@ -2,7 +2,7 @@
 //! neither the source nor another output waits for a reader.
 //!
 //! * [`ring`]: what is held, and since when that is all that came. [`snapshot`]: what is held at a moment, as questions see it.
-//! * [`sink`]: the thread.
+//! * [`sink`]: the thread; hits that are held have one as well.
 
 pub mod ring;
 pub mod sink;

@@ -57,6 +57,11 @@ impl Snapshot {
         self.files.first().map(|file| file.received)
     }
 
+    /// The batches, the oldest first.
+    pub fn batches(&self) -> impl Iterator<Item = &Held> {
+        self.pieces.batches.iter().map(|held| &**held)
+    }
+
     /// The batch and the row of the record with this number.
     pub fn find(&self, sequence: u64) -> Option<(&Held, usize)> {
         let batches = &self.pieces.batches;

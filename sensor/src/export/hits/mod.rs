@@ -5,6 +5,7 @@
 //! * [`selection`]: which events an output takes.
 //! * [`render`]: the forms of an event.
 //! * [`trial`]: an event that is none, to try outputs with.
+//! * [`held`]: the newest events in memory.
 //! * [`spool`]: rendered events on disk, until somebody takes them.
 //! * `output`: one output: queue, thread, end.
 //! * `process`: its loop: take in, deliver, wait out an outage.
@@ -16,12 +17,14 @@ use sensor_core::policy::alert::Alert;
 
 use self::{
     error::HitsError,
+    held::HeldHits,
     options::{Destination, OutputOptions},
     output::Output,
     selection::Selection,
 };
 use super::{
     files::Reopen,
+    held::sink::HeldSink,
     ipfix::IpfixAlertSink,
     queue::Load,
     set::{self, Plan, Prepared, Running, SinkSet, Swapped},
@@ -30,6 +33,7 @@ use super::{
 };
 
 pub mod error;
+pub mod held;
 pub mod options;
 pub mod render;
 pub mod selection;
@@ -68,12 +72,19 @@ pub enum Way {
     Own(Box<OutputOptions>),
     /// That of an IPFIX sink, and what it takes.
     Ipfix(Selection, IpfixAlertSink),
+    /// Into memory; it takes all of them.
+    Held(Selection, Arc<HeldHits>),
 }
 
 impl Way {
     /// One of its own.
     pub fn own(options: OutputOptions) -> Self {
         Self::Own(Box::new(options))
+    }
+
+    /// That in memory.
+    pub fn held(held: Arc<HeldHits>) -> Self {
+        Self::Held(Selection::default(), held)
     }
 
     /// That in the folder of the flow store.
@@ -90,7 +101,7 @@ impl Way {
     fn selection(&self) -> &Selection {
         match self {
             Self::Own(options) => &options.selection,
-            Self::Ipfix(selection, _) => selection,
+            Self::Ipfix(selection, _) | Self::Held(selection, _) => selection,
         }
     }
 
@@ -98,6 +109,9 @@ impl Way {
         Ok(match self {
             Self::Own(options) => Box::new(Output::start((**options).clone(), reopen)?),
             Self::Ipfix(_, hits) => Box::new(hits.clone()),
+            Self::Held(_, held) => {
+                Box::new(HeldSink::start(held.clone(), STORED).map_err(HitsError::Start)?)
+            }
         })
     }
 }
@@ -110,6 +124,7 @@ impl Plan for Way {
                 OutputOptions { selection: other.selection.clone(), ..(**own).clone() } == **other
             }
             (Self::Ipfix(_, own), Self::Ipfix(_, other)) => own.is(other),
+            (Self::Held(_, own), Self::Held(_, other)) => Arc::ptr_eq(own, other),
             _ => false,
         }
     }
@@ -130,6 +145,7 @@ impl Plan for Way {
         let queue = match self {
             Self::Own(options) => options.queue,
             Self::Ipfix(_, sink) => sink.queue().bound(),
+            Self::Held(..) => STORED,
         };
         Tuning { queue, ipfix: None }
     }

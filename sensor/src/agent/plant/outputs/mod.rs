@@ -37,7 +37,7 @@ use crate::{
     clock,
     export::{
         held::ring::Ring,
-        hits::{self, Hits},
+        hits::{self, Hits, held::HeldHits},
         ipfix::metering::MeteringProcess,
         queue::Load,
         set::{Prepared, Running, SinkSet, Swapped},
@@ -125,6 +125,7 @@ impl Outputs {
                 .as_ref()
                 .filter(|_| mode == Mode::Live)
                 .map(|console| Arc::new(Ring::new(console.held, clock::now()))),
+            held_hits: (mode == Mode::Live && config.console.is_some()).then(Arc::default),
         };
         let ways = starter.ways(config, mode);
         let sinks = SinkSet::start(ways.clone(), |way| starter.start(way))?;
@@ -276,6 +277,11 @@ impl Outputs {
     /// The records that are held, where some are.
     pub fn held(&self) -> Option<&Arc<Ring>> {
         self.starter.held.as_ref()
+    }
+
+    /// The hits that are held, where some are.
+    pub fn held_hits(&self) -> Option<&Arc<HeldHits>> {
+        self.starter.held_hits.as_ref()
     }
 
     /// Who looks at live flows.

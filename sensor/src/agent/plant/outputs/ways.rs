@@ -27,7 +27,7 @@ use crate::{
             rotated::{RotatedFile, Rotation},
         },
         held::{ring::Ring, sink::HeldSink},
-        hits,
+        hits::{self, held::HeldHits},
         ipfix::{
             IpfixAlertSink, IpfixSink,
             metering::MeteringProcess,
@@ -209,6 +209,8 @@ pub struct Starter {
     pub sinks: Mutex<Vec<(Way, IpfixAlertSink)>>,
     /// The records that are held; none without a console when the agent was started.
     pub held: Option<Arc<Ring>>,
+    /// The hits that are held, likewise.
+    pub held_hits: Option<Arc<HeldHits>>,
 }
 
 impl Starter {
@@ -292,6 +294,7 @@ impl Starter {
         let own = config.hits.outputs.iter().cloned().map(hits::Way::own);
         let mut all: Vec<hits::Way> = own.collect();
         all.extend(store(config, mode).and_then(|store| store.hits).map(hits::Way::stored));
+        all.extend(self.held_hits.clone().map(hits::Way::held));
         let sinks = self.sinks();
         for way in ways {
             // The youngest: an older one has been ended, or is about to be.
