@@ -74,6 +74,9 @@ enum Verb {
         /// Print the flows as well
         #[arg(long)]
         flows: bool,
+        /// Go on until Ctrl-C, and show it on a page: the sensor's console, at 127.0.0.1:8686 of this host
+        #[arg(long, conflicts_with = "duration")]
+        stay: bool,
     },
     /// Run the tests: all stages but `agreement`, `day` and `soak`, or those named
     Test {
@@ -112,6 +115,9 @@ enum Verb {
     /// The near end of the demonstration's traffic
     #[command(hide = true)]
     DemoClient,
+    /// Leads browsers of this host to the sensor's console
+    #[command(hide = true)]
+    DemoDoor,
 }
 
 #[derive(Subcommand)]
@@ -148,6 +154,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
     // The two ends of the demonstration run inside namespaces and need nothing of the workspace.
     match &verb {
         Verb::DemoServer => return traffic::serve().map(|()| ExitCode::SUCCESS),
+        Verb::DemoDoor => return demo::door::lead().map(|()| ExitCode::SUCCESS),
         Verb::DemoClient => return traffic::drive().map(|()| ExitCode::SUCCESS),
         _ => {}
     }
@@ -164,8 +171,8 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Demo { scene: Some(Scene::Hunt { records }), .. } => {
             return demo::hunt::run(&workspace, records);
         }
-        Verb::Demo { scene: None, duration, flows } => {
-            return demo::run(&workspace, duration, flows);
+        Verb::Demo { scene: None, duration, flows, stay } => {
+            return demo::run(&workspace, (!stay).then_some(duration), flows);
         }
         Verb::Test { stages, filter } => {
             return test::run(&workspace, &stages, filter.as_deref());
@@ -176,7 +183,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode> {
         Verb::Tidy => tidy::run(&workspace)?,
         Verb::Web { check: true } => web::check(&workspace)?,
         Verb::Web { check: false } => web::build(&workspace)?,
-        Verb::DemoServer | Verb::DemoClient => unreachable!("answered above"),
+        Verb::DemoServer | Verb::DemoClient | Verb::DemoDoor => unreachable!("answered above"),
     }
     Ok(ExitCode::SUCCESS)
 }

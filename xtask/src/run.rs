@@ -1,6 +1,6 @@
 //! Builds the agent and becomes it. Whoever tries it out wants to see what it finds, so that without words to the contrary
-//! it asks the stock library of every flow, prints flows and hits, and keeps both in `target/store`. `sensor run` itself does neither: a service or a
-//! pipe gets what it asks for.
+//! it asks the stock library of every flow, prints flows and hits, keeps both in `target/store`, and shows them on a page. `sensor run` itself
+//! does none of it: a service or a pipe gets what it asks for.
 
 use std::{
     ffi::OsString,
@@ -13,9 +13,10 @@ use anyhow::{Context, Result};
 
 use crate::{build, process, workspace::Workspace};
 
-/// Flags that are added, unless the user gives the same flag; and the one of the store, whose folder is that of the build.
+/// Flags that are added, unless the user gives the same flag; the one of the store, whose folder is that of the build; and the console's.
 const DEFAULTS: [(&str, &str); 2] = [("--policies", "stock"), ("--print", "flows,hits")];
 const STORE: &str = "--store";
+const CONSOLE: &str = "--console";
 
 /// Who gives a configuration file has everything said there.
 const CONFIG: &str = "--config";
@@ -53,6 +54,9 @@ fn with_defaults(arguments: &[OsString], store: &Path) -> Vec<OsString> {
     let defaults = defaults.into_iter().chain([(STORE, store.into())]);
     let open = defaults.filter(|(flag, _)| !given(flag) && !given(CONFIG));
     let mut all: Vec<OsString> = open.flat_map(|(flag, value)| [flag.into(), value]).collect();
+    if !given(CONSOLE) && !given(CONFIG) {
+        all.push(CONSOLE.into());
+    }
     all.extend_from_slice(arguments);
     all
 }
@@ -68,20 +72,26 @@ mod tests {
 
     #[test]
     fn a_newcomer_gets_the_stock_library_flows_and_hits() {
-        assert_eq!(given(""), "--policies stock --print flows,hits --store /t/store");
+        assert_eq!(given(""), "--policies stock --print flows,hits --store /t/store --console");
         assert_eq!(
             given("-i eth0"),
-            "--policies stock --print flows,hits --store /t/store -i eth0"
+            "--policies stock --print flows,hits --store /t/store --console -i eth0"
         );
     }
 
     #[test]
     fn what_the_user_says_holds() {
-        assert_eq!(given("--print hits"), "--policies stock --store /t/store --print hits");
-        assert_eq!(given("--policies mine"), "--print flows,hits --store /t/store --policies mine");
         assert_eq!(
-            given("--policies=mine --print=none --store=mine"),
-            "--policies=mine --print=none --store=mine"
+            given("--print hits"),
+            "--policies stock --store /t/store --console --print hits"
+        );
+        assert_eq!(
+            given("--policies mine"),
+            "--print flows,hits --store /t/store --console --policies mine"
+        );
+        assert_eq!(
+            given("--policies=mine --print=none --store=mine --console=[::1]:9"),
+            "--policies=mine --print=none --store=mine --console=[::1]:9"
         );
         assert_eq!(given("--config f.toml"), "--config f.toml");
     }

@@ -12,7 +12,7 @@ use super::{
     shown::{FormArgs, TopArgs, shown},
 };
 use crate::agent::{
-    config::{overrides::Overrides, value::parse_duration},
+    config::{self, overrides::Overrides, value::parse_duration},
     exports,
     logging::format::LogFormat,
     plant::top::PrintOptions,
@@ -75,6 +75,10 @@ pub struct RunArgs {
     /// Forward datagrams with the device's source address instead of our own
     #[arg(long, help_heading = "Intake", requires = "forward")]
     pub keep_source: bool,
+
+    /// Serve the console, a page in a browser, at this address [default: 127.0.0.1:8686]; `sensor page` prints how to open it
+    #[arg(long, help_heading = "General", value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true, default_missing_value = config::console::LISTEN)]
+    pub console: Option<String>,
 
     /// Interval at which to drain the kernel's flow tables [default: 1s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -287,6 +291,7 @@ impl RunArgs {
             allow: self.allow.clone(),
             forward: self.forward.clone(),
             keep_source: self.keep_source,
+            console: self.console.clone(),
             log_format: self.log_format,
             ..self.flows.overrides()
         }
@@ -396,7 +401,7 @@ mod tests {
              --ipfix-file dir --store kept --print none --active-timeout 60s --idle-timeout 15s --interval 500ms \
              --duration 10s --ingress tc --ingress eth1=xdp --generic-xdp --observation-domain 7 --flow-log flows.json --dns-log dns.json --list a=b --list $c=d --policies stock --policies mine --lenient -vv \
              --listen netflow://0.0.0.0 --listen tcp://[::] --allow 192.0.2.0/24 \
-             --forward udp://c:2055 --keep-source --log-format json",
+             --forward udp://c:2055 --keep-source --console --log-format json",
         );
         assert_eq!(run.duration, Some(Duration::from_secs(10)));
         assert_eq!(run.flows.config, Some(PathBuf::from("f.toml")));
@@ -411,6 +416,7 @@ mod tests {
                 allow: vec!["192.0.2.0/24".to_owned()],
                 forward: vec!["udp://c:2055".to_owned()],
                 keep_source: true,
+                console: Some("127.0.0.1:8686".to_owned()),
                 active_timeout: Some(Duration::from_secs(60)),
                 idle_timeout: Some(Duration::from_secs(15)),
                 observation_domain: Some(7),

@@ -21,7 +21,7 @@ pub trait Agent: Send + Sync {
     /// What is known about an address.
     fn profile(&self, address: IpAddr) -> Profile;
 
-    /// Labels that addresses have been found to have: context, value, and how many profiles have it.
+    /// Labels of addresses, by context and value.
     fn labels(&self) -> Vec<Label>;
 
     /// Hits that are held, as they are stored: the oldest first.
@@ -35,7 +35,7 @@ pub struct Label {
     pub context: String,
     /// The value.
     pub value: String,
-    /// Kinds of addresses that have it.
+    /// Kinds of addresses that have it: those that differ in nothing that is known of them are one.
     pub profiles: u64,
 }
 
@@ -73,9 +73,6 @@ pub struct Source {
     pub records: Count,
     /// Records, or datagrams, that never came.
     pub lost: Count,
-    /// Templates that it has announced.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub templates: Option<u64>,
     /// `ok`, or what is wrong.
     pub state: String,
 }

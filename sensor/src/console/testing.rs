@@ -71,7 +71,6 @@ impl Agent for Stranger {
                 watermark_ms: None,
                 records: 7_u64.into(),
                 lost: 2_u64.into(),
-                templates: Some(1),
                 state: "ok".to_owned(),
             }],
             losses: vec![loss(Stage::Intake, 12), loss(Stage::Export, 0)],

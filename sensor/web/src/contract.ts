@@ -148,13 +148,12 @@ export interface Matrix extends Partial<Ground> { values: string[]; cells: Count
 
 export interface Source {
   id: string;
-  kind: "kernel" | "netflow" | "ipfix" | "sflow" | "cloud";
+  kind: "kernel" | "device" | "cloud";
   name: string;
   last_ms?: number;
   watermark_ms?: number;
   records: Count;
   lost: Count;
-  templates?: number;
   state: string;
 }
 

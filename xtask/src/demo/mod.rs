@@ -7,6 +7,7 @@
 
 pub mod cloud;
 mod collector;
+pub mod door;
 mod hits;
 pub mod hunt;
 mod incidents;
@@ -48,11 +49,11 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The sensor's configuration and what it names, below the root.
 const SITE: &str = "xtask/src/demo/site";
 
-/// `cargo xtask demo`; with `flows`, flows are printed among the hits.
+/// `cargo xtask demo`; with `flows`, flows are printed among the hits. Without a duration it goes on until somebody ends it, and has a console.
 ///
 /// # Errors
 /// When something is missing, or one of the parts does not start or fails.
-pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode> {
+pub fn run(workspace: &Workspace, duration: Option<u32>, flows: bool) -> Result<ExitCode> {
     if !process::is_root() {
         eprintln!(
             "error: the demonstration makes network namespaces and needs root:\n  \
@@ -73,18 +74,33 @@ pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode
     let _server = Guard::start(network.far(&this).arg("demo-server"))?;
     let _client = Guard::start(network.near(&this).arg("demo-client"))?;
 
+    let time = duration.map(|duration| format!(" for {duration} s")).unwrap_or_default();
     println!(
-        "demo: the sensor on one of two namespaces, traffic between them for {duration} s; Ctrl-C \
-         ends it.\nA line for each hit, coloured by severity; the first within ten seconds. Look \
-         for:\n\n{}",
+        "demo: the sensor on one of two namespaces, traffic between them{time}; Ctrl-C ends it.\n\
+         A line for each hit, coloured by severity; the first within ten seconds. Look for:\n\n{}",
         hits::announcement()
     );
     let mut sensor = network.near(&agent);
-    sensor.args(["run", "--duration", &format!("{duration}s"), "--config"]).arg(config);
+    sensor.arg("run").arg("--config").arg(&config);
+    match duration {
+        Some(duration) => drop(sensor.args(["--duration", &format!("{duration}s")])),
+        None => drop(sensor.arg("--console")),
+    }
     if flows {
         sensor.args(["--print", "flows"]);
     }
     let mut sensor = Guard::start(&mut sensor)?;
+    let _door = match duration {
+        Some(_) => None,
+        None => {
+            let door = Guard::with(network.near(&this).arg("demo-door"), door::open()?.into())?;
+            println!(
+                "\nOpen this page (it lets in one browser):\n  {}\n",
+                door::invitation(&agent, &config)?
+            );
+            Some(door)
+        }
+    };
     let status = sensor.wait(&interrupted).context("wait for the sensor")?;
     drop(sensor);
 
@@ -95,7 +111,7 @@ pub fn run(workspace: &Workspace, duration: u32, flows: bool) -> Result<ExitCode
     // Who ends it early has not waited for them.
     let missed = if interrupted.load(Ordering::Relaxed) { 0 } else { seen.missed() };
     if missed > 0 {
-        eprintln!("error: {missed} expected policies did not hit within {duration} s");
+        eprintln!("error: {missed} expected policies did not hit{time}");
     }
     Ok(if status.success() && missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -117,7 +133,12 @@ fn configure(directory: &Path) -> Result<(PathBuf, PathBuf)> {
         fs::copy(&from, &to)
             .with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
     }
-    let output = format!("\n[[hits]]\nurl = \"file://{}\"\n", hits.display());
+    let socket = directory.join("control.sock");
+    let output = format!(
+        "\n[[hits]]\nurl = \"file://{}\"\n\n[control]\nsocket = \"{}\"\n",
+        hits.display(),
+        socket.display()
+    );
     let text = fs::read_to_string(&config).with_context(|| format!("read {}", config.display()))?;
     fs::write(&config, text + &output).with_context(|| format!("write {}", config.display()))?;
     Ok((config, hits))
@@ -138,7 +159,12 @@ struct Guard(Child);
 impl Guard {
     /// Starts `command` in a process group of its own: Ctrl-C at the terminal is for this process to hand on.
     fn start(command: &mut Command) -> Result<Self> {
-        command.stdin(Stdio::null()).process_group(0);
+        Self::with(command, Stdio::null())
+    }
+
+    /// The same with what it is to read from.
+    fn with(command: &mut Command, from: Stdio) -> Result<Self> {
+        command.stdin(from).process_group(0);
         let child = command.spawn().with_context(|| format!("start {command:?}"))?;
         Ok(Self(child))
     }

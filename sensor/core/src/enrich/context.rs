@@ -137,6 +137,13 @@ impl Context {
         self.coarse.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Calls `each` with every label that is stated of addresses: context, value, and once for each combination of statements that has it.
+    pub fn each_label(&self, each: &mut dyn FnMut(&str, &str)) {
+        for (context, value) in self.combinations.iter().flat_map(|own| &own.labels) {
+            each(self.texts.get(*context), self.texts.get(*value));
+        }
+    }
+
     /// Combinations of statements, and octets of the tables that find them.
     pub fn size(&self) -> (usize, usize) {
         (self.combinations.len(), self.v4.size() + self.v6.size())

@@ -7,7 +7,7 @@ use sensor_core::settings::schema::{Key, Setting, Table, Value, table};
 use super::faults::Faults;
 
 /// Where the console is found, unless told otherwise.
-const LISTEN: &str = "127.0.0.1:8686";
+pub const LISTEN: &str = "127.0.0.1:8686";
 
 table! {
     /// `[console]`

@@ -72,6 +72,11 @@ pub(super) fn lay_over(flags: &Overrides, sections: &mut Sections) {
         file.origin = Origin::flag("--ipfix-file");
         file.value.directory.override_by("--ipfix-file", Some(Some(directory.clone())));
     }
+    if let Some(address) = &flags.console {
+        let console = &mut sections.console.value;
+        console.enabled.override_by("--console", Some(true));
+        console.listen.override_by("--console", Some(address.clone()));
+    }
     if let Some(folder) = &flags.store {
         let store = &mut sections.store;
         store.origin = Origin::flag("--store");

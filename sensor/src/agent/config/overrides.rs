@@ -21,6 +21,8 @@ pub struct Overrides {
     pub allow: Vec<String>,
     /// `--forward`: URLs.
     pub forward: Vec<String>,
+    /// `--console`: where it listens.
+    pub console: Option<String>,
     /// `--keep-source`: whether what `--forward` sends on keeps the device's address.
     pub keep_source: bool,
     /// `--active-timeout`

@@ -83,12 +83,8 @@ impl Agent for Looker {
     /// By context and value.
     fn labels(&self) -> Vec<Label> {
         let mut all: BTreeMap<(String, String), u64> = BTreeMap::new();
-        self.plant.each_profile(&mut |profile| {
-            for (context, values) in &profile.labels {
-                for value in values {
-                    *all.entry((context.clone(), value.clone())).or_default() += 1;
-                }
-            }
+        self.plant.each_label(&mut |context, value| {
+            *all.entry((context.to_owned(), value.to_owned())).or_default() += 1;
         });
         let label = |((context, value), profiles)| Label { context, value, profiles };
         all.into_iter().map(label).collect()
@@ -124,7 +120,6 @@ fn sources(status: &Status) -> Vec<Source> {
         watermark_ms: None,
         records: Count(0),
         lost: Count(0),
-        templates: None,
         state: "ok".to_owned(),
     };
     let ms = |time: u64| (time > 0).then_some(time);
@@ -153,7 +148,6 @@ fn sources(status: &Status) -> Vec<Source> {
         all.push(Source {
             records: device.ledger.flow_rows.into(),
             lost: lost.into(),
-            templates: Some(device.ledger.templates),
             state: match malformed {
                 0 => "ok".to_owned(),
                 octets => format!("{octets} octets could not be read"),

@@ -28,7 +28,10 @@ const NAMED: usize = 5;
 /// All of it; `policies` are those that are enabled.
 pub fn advice(config: &Config, sources: &Sources, policies: &[Arc<Policy>]) -> Findings {
     let mut advice = never(&site(config, sources, policies), policies);
-    let is_told = !config.hits.outputs.is_empty() || config.hits.ipfix.is_some();
+    let is_told = !config.hits.outputs.is_empty()
+        || config.hits.ipfix.is_some()
+        || config.console.is_some()
+        || config.store.as_ref().is_some_and(|store| store.hits.is_some());
     if !is_told && policies.iter().any(|policy| gives_hits(&policy)) {
         let help = "add a [[hits]] block, such as url = \"journald\", or run with --print hits";
         advice.push(Finding::warning("no output: no hit of these policies will be written", help));

@@ -191,10 +191,16 @@ impl<O: Output> Analysis<O> {
         context.profiles().get(context.number(address)).clone()
     }
 
-    /// Calls `each` with what addresses have been found to be known as.
-    pub fn each_profile(&self, each: &mut dyn FnMut(&Profile)) {
+    /// Calls `each` with the context and the value of labels: of those that are stated of addresses, and of those that policies have given to
+    /// some of which a record was seen since. One may come more than once.
+    pub fn each_label(&self, each: &mut dyn FnMut(&str, &str)) {
         let context = self.current.context();
-        context.profiles().starting_at(0).for_each(each);
+        context.each_label(each);
+        for profile in context.profiles().starting_at(0) {
+            for (context, values) in &profile.labels {
+                values.iter().for_each(|value| each(context, value));
+            }
+        }
     }
 
     fn engine(&self, pipeline: &Pipeline) -> Engine {

@@ -226,9 +226,9 @@ impl Plant {
         self.analysis.profile(address)
     }
 
-    /// What addresses have been found to be known as.
-    pub fn each_profile(&self, each: &mut dyn FnMut(&Profile)) {
-        self.analysis.each_profile(each);
+    /// Labels of addresses, by context and value, as often as there are kinds of addresses that have them.
+    pub fn each_label(&self, each: &mut dyn FnMut(&str, &str)) {
+        self.analysis.each_label(each);
     }
 
     /// The lists that queries may name; a reload changes their values.

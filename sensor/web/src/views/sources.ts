@@ -79,13 +79,13 @@ function Exporters({ app }: { app: App }) {
     ${answer.data && sources.length === 0 ? html`<div class="empty"><p>No source sends flows yet.</p></div>` : null}
     ${sources.length > 0
       ? html`<div class="scroll" tabindex="0" role="region" aria-label="Table of sources"><table>
-          <thead><tr><th scope="col">source</th><th scope="col">kind</th><th scope="col">state</th><th scope="col">last record</th><th scope="col">complete until</th><th scope="col" class="number">templates</th><th scope="col" class="number">records</th><th scope="col" class="number">lost</th></tr></thead>
+          <thead><tr><th scope="col">source</th><th scope="col">kind</th><th scope="col">state</th><th scope="col">last record</th><th scope="col">complete until</th><th scope="col" class="number">records</th><th scope="col" class="number">lost</th></tr></thead>
           <tbody>${sources.map((source) => html`<tr key=${source.id}>
             <th scope="row"><button type="button" class="value" title="Only this source" onClick=${() => go({ source: source.id, view: "flows" })}><${Foreign} value=${source.name} /></button></th>
             <td>${source.kind}</td><td class=${source.state === "ok" ? "" : "bad"}>${source.state === "ok" ? "" : "\u26a0 "}${source.state}</td>
-            <td>${source.last_ms === undefined ? "never" : html`<${Moment} ms=${source.last_ms} reference=${app.now} /> <span class="quiet">${duration(Math.max(0, app.now - source.last_ms))} ago</span>`}</td>
+            <td>${source.last_ms === undefined ? "\u2013" : html`<${Moment} ms=${source.last_ms} reference=${app.now} /> <span class="quiet">${duration(Math.max(0, app.now - source.last_ms))} ago</span>`}</td>
             <td>${source.watermark_ms === undefined ? "\u2013" : html`<${Moment} ms=${source.watermark_ms} reference=${app.now} />`}</td>
-            <td class="number">${source.templates ?? "\u2013"}</td><td class="number">${grouped(source.records)}</td>
+            <td class="number">${grouped(source.records)}</td>
             <td class=${number(source.lost) > 0 ? "number bad" : "number"}>${number(source.lost) > 0 ? "\u26a0 " : ""}${grouped(source.lost)}</td>
           </tr>`)}</tbody></table></div>`
       : null}

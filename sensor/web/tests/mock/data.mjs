@@ -47,7 +47,7 @@ export const FIELDS = [
 
 export const SOURCES = [
   { id: "kernel", kind: "kernel", name: "this host", last_ms: NOW - 400, records: 2_811_904, lost: 0, state: "ok" },
-  { id: "device:1", kind: "ipfix", name: HOSTILE.device, last_ms: NOW - 2100, records: 918_233, lost: 12, templates: 4, state: "ok" },
+  { id: "device:1", kind: "device", name: HOSTILE.device, last_ms: NOW - 2100, records: 918_233, lost: 12, state: "ok" },
   { id: "cloud:1", kind: "cloud", name: "aws/eu-west-1", last_ms: NOW - 410_000, watermark_ms: NOW - 600_000, records: "9007199254740995", lost: 0, state: "late" },
 ];
 
