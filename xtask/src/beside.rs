@@ -1,5 +1,5 @@
 //! Stages in a process beside this one, of the processor time that is left over: the labs wait more than they compute,
-//! and virtual machines do nothing but compute.
+//! and virtual machines and browsers do nothing but compute.
 
 use std::{
     fs::{self, File},

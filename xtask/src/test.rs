@@ -2,7 +2,7 @@
 //!
 //! `host` needs neither root nor an eBPF toolchain; where it may, it installs the programs that give second opinions. The labs
 //! run one at a time: they share the machine's kernel and compare counts. The last stages boot kernels of Debian's in a virtual
-//! machine, once each; where all stages run, they do so beside the labs.
+//! machine, once each, and open the console's page in a browser; where all stages run, they do so beside the labs.
 
 use std::{
     cell::RefCell,
@@ -29,8 +29,8 @@ const LABS: &str = "tests";
 /// the kernel.
 const MACHINE_TESTS: [&str; 2] = ["kernel", "machine"];
 
-/// The stages that boot a virtual machine.
-const MACHINES: [&str; 2] = ["kernel-6.1", "kernel-6.12"];
+/// The stages that run beside the labs, where all run: those that boot a virtual machine, and the browser.
+const BESIDE: [&str; 3] = ["kernel-6.1", "kernel-6.12", "page"];
 
 /// Variables that tell the labs where the agent is, and the directory of the eBPF objects.
 pub const AGENT: &str = "SENSOR_BINARY";
@@ -38,9 +38,6 @@ const OBJECTS: &str = "SENSOR_BPF_DIR";
 
 /// The variable that tells the labs where the packages are.
 const PACKAGES: &str = "SENSOR_PACKAGES";
-
-/// The variable that tells the labs where the page's sources and packages are.
-const PAGE: &str = "SENSOR_WEB";
 
 /// The variable that tells a test that the kernel is nobody's.
 const MACHINE: &str = "SENSOR_MACHINE";
@@ -66,6 +63,8 @@ pub enum Name {
     /// The same on Debian's kernel 6.12, of backports
     #[value(name = "kernel-6.12")]
     Kernel612,
+    /// The console's page in Chromium, before a stand-in with made flows and before the sensor itself
+    Page,
     /// 10,000 queries select the same records here, in DuckDB and in ClickHouse (minutes, 900 MB of PyPI; only if named)
     Agreement,
     /// The stock library on an ordinary day of a company, with millions of records (minutes; only if named)
@@ -98,24 +97,25 @@ pub fn run(workspace: &Workspace, chosen: &[Name], filter: Option<&str>) -> Resu
             Name::Fuzz => Stage::new("fuzz", || fuzz_targets(workspace)),
             Name::Labs if chosen.is_empty() => Stage::new("labs", || {
                 labs(workspace, filter, || {
-                    build_for_machines(workspace)?;
-                    beside.replace(Some(Beside::start(workspace, &MACHINES)?));
+                    build_for_others(workspace)?;
+                    beside.replace(Some(Beside::start(workspace, &BESIDE)?));
                     Ok(())
                 })
             }),
             Name::Labs => Stage::new("labs", || labs(workspace, filter, || Ok(()))),
-            Name::Kernel61 if chosen.is_empty() => Stage::new("kernels", || match beside.take() {
+            Name::Kernel61 if chosen.is_empty() => Stage::new("beside", || match beside.take() {
                 Some(beside) => beside.finish(),
                 // Nobody has started them, since the labs did not come that far.
-                None => Beside::start(workspace, &MACHINES)?.finish(),
+                None => Beside::start(workspace, &BESIDE)?.finish(),
             }),
-            Name::Kernel612 if chosen.is_empty() => continue,
+            Name::Kernel612 | Name::Page if chosen.is_empty() => continue,
             Name::Kernel61 => {
                 Stage::new("kernel-6.1", || kernel(workspace, qemu::Series::V6_1, filter))
             }
             Name::Kernel612 => {
                 Stage::new("kernel-6.12", || kernel(workspace, qemu::Series::V6_12, filter))
             }
+            Name::Page => Stage::new("page", || page(workspace)),
             Name::Agreement => Stage::new("agreement", || agreement(workspace)),
             Name::Day => Stage::new("day", day),
             Name::Soak => Stage::new("soak", || soak(workspace)),
@@ -189,7 +189,6 @@ fn labs(
     require_root("labs")?;
     setup::programs(&[Need::Labs])?;
     setup::clouds(workspace)?;
-    let page = setup::web(workspace)?;
     let python = setup::fleet(workspace)?;
     build::ebpf(workspace)?;
     let agent = build::agent(workspace, false)?;
@@ -199,7 +198,6 @@ fn labs(
         .env(AGENT, agent)
         .env(OBJECTS, workspace.target("bpf"))
         .env(PACKAGES, packages)
-        .env(PAGE, page)
         .env(setup::PYTHON, python)
         .args(["test", "--package", LABS])
         .args(filter)
@@ -210,9 +208,25 @@ fn labs(
     process::run(&mut cargo)
 }
 
-/// All that stages of [`MACHINES`] need, so that they have nothing to install and to build.
-fn build_for_machines(workspace: &Workspace) -> Result<()> {
-    setup::programs(&[Need::Machine])?;
+/// Its tests are Node's; what they open is Debian's Chromium.
+fn page(workspace: &Workspace) -> Result<()> {
+    setup::programs(&[Need::Web, Need::Browser])?;
+    let directory = setup::web(workspace)?;
+    let agent = build::agent(workspace, false)?;
+    let mut node = setup::node(&directory);
+    node.env(AGENT, agent).args([
+        "--test",
+        "--test-concurrency=2",
+        "--test-reporter=spec",
+        "tests/",
+    ]);
+    process::run(&mut node)
+}
+
+/// All that stages of [`BESIDE`] need, so that they have nothing to install and to build.
+fn build_for_others(workspace: &Workspace) -> Result<()> {
+    setup::programs(&[Need::Machine, Need::Web, Need::Browser])?;
+    setup::web(workspace)?;
     build::ebpf(workspace)?;
     build::agent(workspace, false)?;
     executables(MACHINE_TESTS).map(drop)

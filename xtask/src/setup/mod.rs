@@ -38,6 +38,7 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
         Need::Fuzz,
         Need::Machine,
         Need::Web,
+        Need::Browser,
     ])?;
     clouds(workspace)?;
     web(workspace)?;

@@ -28,9 +28,11 @@ pub enum Need {
     Package,
     /// The console's page.
     Web,
+    /// What it is tested in.
+    Browser,
 }
 
-use Need::{Bench, Demo, Fuzz, Host, Labs, Machine, Package, Web};
+use Need::{Bench, Browser, Demo, Fuzz, Host, Labs, Machine, Package, Web};
 
 /// The module by which rsyslogd speaks TLS: no program, so that its whole path is looked for.
 const RSYSLOG_TLS: &str = if cfg!(target_arch = "aarch64") {
@@ -68,8 +70,8 @@ const PROGRAMS: &[(&str, &str, &[Need])] = &[
     ("nodejs", "node", &[Labs, Web]),
     ("npm", "npm", &[Labs, Web]),
     ("nats-server", "nats-server", &[Bench, Labs]),
-    ("chromium", "chromium", &[Labs]),
-    ("fonts-dejavu-core", FONT, &[Labs]),
+    ("chromium", "chromium", &[Browser]),
+    ("fonts-dejavu-core", FONT, &[Browser]),
     ("g++", "c++", &[Fuzz]),
     ("qemu-system-x86", "qemu-system-x86_64", &[Machine]),
     ("busybox-static", "busybox", &[Machine]),
