@@ -92,7 +92,7 @@ test("pause keeps the moment, over a reload as well, and live goes on", () =>
       });
     }));
     assert.equal(await page.locator(".strip").getAttribute("data-ticks"), ticks);
-    assert.equal(asked.filter((url) => /series|top/.test(url)).length, 0);
+    assert.equal(asked.filter((url) => /\/(series|top)$/.test(url)).length, 0);
     await page.reload();
     await settled(page);
     assert.equal(query(page).get("at"), at);
