@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "agent",
             "clock",
+            "console",
             "diagnostic",
             "dns",
             "engine",
@@ -38,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "agent",
         &[
             "clock",
+            "console",
             "diagnostic",
             "dns",
             "engine",
@@ -62,6 +64,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
+    // What is held and stored, as questions and answers; it looks at what outputs hold.
+    ("console", &["diagnostic", "export", "flow", "hunt", "nql", "policy", "store"]),
     // Core.
     ("diagnostic", &[]),
     ("dns", &["flow"]),

@@ -1,7 +1,7 @@
 //! A query while somebody types it: the kinds of its parts, what is wrong with it, and what may come at a place.
 //!
-//! Faults are those of the parser and the checks ([`super::Filter::compile`]). [`scan`] goes over a text that may be unfinished or wrong, and
-//! says what each part is and what is expected at its end; [`offers`] says what that could be. The values that flows have come from
+//! Faults are those of the parser and the checks ([`super::Filter::compile`]). `scan` goes over a text that may be unfinished or wrong, and
+//! says what each part is and what is expected at its end; `offers` says what that could be. The values that flows have come from
 //! whoever knows flows ([`Values`]).
 
 mod offers;
