@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use sensor_core::{flow::profile::Profile, policy::model::Policy};
 use serde::Serialize;
 
-use super::{meta::About, value::Count};
+use super::value::Count;
 
 /// Who knows the agent.
 pub trait Agent: Send + Sync {
@@ -37,6 +37,35 @@ pub struct Label {
     pub value: String,
     /// Kinds of addresses that have it: those that differ in nothing that is known of them are one.
     pub profiles: u64,
+}
+
+/// What stays while the agent runs.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The host.
+    pub host: String,
+    /// When the agent was started, milliseconds since the epoch.
+    pub started_ms: u64,
+    /// Contexts of labels.
+    pub contexts: Vec<String>,
+    /// Where flows come from.
+    pub sources: Vec<NamedSource>,
+    /// Leaves out the sensor's own traffic: a query.
+    pub without_self: Option<String>,
+}
+
+/// A source of flows, as it is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamedSource {
+    /// Tells it from others.
+    pub id: String,
+    /// `kernel`, `device` or `cloud`.
+    pub kind: &'static str,
+    /// For people.
+    pub name: String,
+    /// What it has told of is whole up to then, milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_ms: Option<u64>,
 }
 
 /// How the agent is doing.

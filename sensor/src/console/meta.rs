@@ -7,6 +7,7 @@ use sensor_core::{
 use serde::Serialize;
 
 use super::{
+    agent::{About, NamedSource},
     desk::{Desk, LIVE},
     presets,
     value::Count,
@@ -34,7 +35,7 @@ pub struct Meta {
     /// Contexts of labels: `label.src.NAME`.
     pub contexts: Vec<String>,
     /// Where flows come from.
-    pub sources: Vec<Source>,
+    pub sources: Vec<NamedSource>,
     /// Questions to begin with.
     pub presets: Vec<Preset>,
     /// Leaves out the sensor's own traffic: a query.
@@ -82,20 +83,6 @@ pub struct FieldTold {
     pub unit: Option<&'static str>,
 }
 
-/// Where flows come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Source {
-    /// Tells it from others.
-    pub id: String,
-    /// `kernel`, `netflow`, `ipfix`, `sflow` or `cloud`.
-    pub kind: &'static str,
-    /// For people.
-    pub name: String,
-    /// What it has told of is whole up to then, milliseconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub watermark_ms: Option<u64>,
-}
-
 /// A question to begin with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Preset {
@@ -108,21 +95,6 @@ pub struct Preset {
     /// In which view.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub view: Option<&'static str>,
-}
-
-/// What only the agent knows.
-#[derive(Clone, Debug, Default)]
-pub struct About {
-    /// The host.
-    pub host: String,
-    /// When the agent was started, milliseconds since the epoch.
-    pub started_ms: u64,
-    /// Contexts of labels.
-    pub contexts: Vec<String>,
-    /// Where flows come from.
-    pub sources: Vec<Source>,
-    /// Leaves out the sensor's own traffic: a query.
-    pub without_self: Option<String>,
 }
 
 /// Answers; it is `now` now, milliseconds since the epoch.

@@ -18,9 +18,8 @@ use sensor_store::{
 use tempfile::TempDir;
 
 use super::{
-    agent::{Agent, Fared, Label, Loss, Rates, Source, Stage, Standing},
+    agent::{About, Agent, Fared, Label, Loss, NamedSource, Rates, Source, Stage, Standing},
     desk::Desk,
-    meta::{self, About},
 };
 use crate::export::{
     held::ring::Ring,
@@ -44,7 +43,7 @@ pub struct Stranger;
 
 impl Agent for Stranger {
     fn about(&self) -> About {
-        let source = meta::Source {
+        let source = NamedSource {
             id: "kernel".to_owned(),
             kind: "kernel",
             name: "this host".to_owned(),

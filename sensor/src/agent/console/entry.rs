@@ -8,6 +8,11 @@ use sensor_core::sync::Unpoisoned as _;
 
 use crate::agent::web::token;
 
+use crate::agent::{config::console::ConsoleConfig, web::token::TokenFile};
+
+/// The key of the token.
+const TOKEN: &str = "console.token_file";
+
 /// Octets of a code, and of what a browser shows.
 const OCTETS: usize = 16;
 /// How long a code is good for, nanoseconds.
@@ -92,6 +97,11 @@ fn secret() -> Result<String, NoRandom> {
     let mut octets = [0; OCTETS];
     SystemRandom::new().fill(&mut octets).map_err(|_| NoRandom)?;
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
+/// The token of programs, where there is one.
+pub fn token(config: &ConsoleConfig) -> Option<TokenFile> {
+    config.token_file.clone().map(|file| TokenFile::new(file, TOKEN))
 }
 
 #[cfg(test)]

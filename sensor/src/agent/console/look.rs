@@ -14,8 +14,7 @@ use crate::{
         status::Status,
     },
     console::{
-        agent::{Agent, Fared, Label, Loss, Rates, Source, Stage, Standing},
-        meta::{self, About},
+        agent::{About, Agent, Fared, Label, Loss, NamedSource, Rates, Source, Stage, Standing},
         value::Count,
     },
 };
@@ -45,7 +44,7 @@ impl Agent for Looker {
         let mut contexts: Vec<String> =
             self.labels().into_iter().map(|label| label.context).collect();
         contexts.dedup();
-        let plain = |source: Source| meta::Source {
+        let plain = |source: Source| NamedSource {
             id: source.id,
             kind: source.kind,
             name: source.name,

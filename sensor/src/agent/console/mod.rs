@@ -34,14 +34,11 @@ use super::{
         endpoint::{self, EndpointError},
         limit::Limit,
         serve::{Bounds, accept},
-        token::TokenFile,
     },
 };
 
 /// The key of the address.
 const LISTEN: &str = "console.listen";
-/// The key of the token.
-const TOKEN: &str = "console.token_file";
 /// Connections at once: a browser has six for each page.
 const CONNECTIONS: usize = 64;
 /// Threads for questions: those that are answered, and some that wait for theirs to be noticed as done.
@@ -83,14 +80,10 @@ pub fn check(config: &ConsoleConfig) -> Result<(), EndpointError> {
 }
 
 fn guards(config: &ConsoleConfig) -> Result<Option<TlsAcceptor>, EndpointError> {
-    if let Some(token) = token(config) {
+    if let Some(token) = entry::token(config) {
         token.read()?;
     }
     Ok(config.tls.as_ref().map(endpoint::acceptor).transpose()?)
-}
-
-fn token(config: &ConsoleConfig) -> Option<TokenFile> {
-    config.token_file.clone().map(|file| TokenFile::new(file, TOKEN))
 }
 
 /// The thread that answers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use super::{
-    entry::{Entries, NoRandom},
+    entry::{self, Entries, NoRandom},
     guard::{Hosts, Known},
     look::Looker,
 };
@@ -104,7 +104,7 @@ impl Served {
             hosts: Hosts::new(address.ip(), hosts),
             secure,
             place,
-            token: super::token(config),
+            token: entry::token(config),
             now,
             monotonic,
         }))

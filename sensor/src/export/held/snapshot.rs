@@ -10,7 +10,7 @@ use sensor_core::{
     },
 };
 
-use super::ring::Held;
+use super::batch::Held;
 
 /// Batches of a ring.
 #[derive(Clone, Debug)]

@@ -1,3 +1,5 @@
+//! What is offered at each place of a query; queries of people are tested beside the crate.
+
 use proptest::prelude::*;
 
 use super::*;
