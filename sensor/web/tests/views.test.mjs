@@ -1,8 +1,7 @@
-// Every view in both themes: no fault that axe knows, no sideways scrolling, reachable by keys. Writes the pictures of the documentation when asked.
+// Every view in both themes: no fault that axe knows, no sideways scrolling, reachable by keys.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 
 import { input, parameter, query, settled, surroundings, visit } from "./lab.mjs";
@@ -10,7 +9,6 @@ import { NOW } from "./mock/data.mjs";
 
 const around = surroundings();
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PICTURES = process.env.SENSOR_PICTURES;
 
 const VIEWS = {
   now: "?range=60m&by=dstport&both=1",
@@ -36,10 +34,6 @@ for (const scheme of ["light", "dark"]) {
       visit(around, search, async (page) => {
         assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), scheme);
         assert.deepEqual(await axe(page), []);
-        if (PICTURES && name in { now: 1, flows: 1, hits: 1, policies: 1, sources: 1, hunt: 1 }) {
-          await page.evaluate(() => document.activeElement?.blur());
-          await page.screenshot({ path: join(PICTURES, `console-${name}-${scheme}.png`) });
-        }
       }, { scheme, width: 1120, height: 760 }));
   }
 }
