@@ -1,4 +1,5 @@
-//! Queries: any text is a query or has faults with places in it, and what is printed reads as the same tree.
+//! Queries: any text is a query or has faults with places in it, and what is printed reads as the same tree; at any place something can
+//! be offered, and any fix can be applied.
 
 #![no_main]
 
@@ -8,6 +9,7 @@ use sensor_core::{
     flow::fields::RecordKind,
     nql::{
         Filter, Options,
+        complete::{check, complete},
         faults::Faults,
         json::RecordReader,
         lists::{ListValues, Lists},
@@ -26,10 +28,17 @@ fuzz_target!(|input: (u8, &str)| {
         strict: choice & 4 != 0,
         ..Options::new(&lists)
     };
+    let checked = check(text, &options);
+    let cursor = text.floor_char_boundary(usize::from(choice >> 3) * text.len() / 31);
+    let completion = complete(text, cursor, &options, &());
+    assert!(completion.span.end == cursor);
     match Filter::compile(text, &options) {
         Err(diagnostics) => {
-            assert!(!diagnostics.is_empty());
+            assert!(!diagnostics.is_empty() && !checked.ok);
             diagnostic::render("query", text, &diagnostics);
+            for fix in diagnostics.iter().filter_map(|diagnostic| diagnostic.fix.as_ref()) {
+                fix.applied(text);
+            }
         }
         Ok(filter) => {
             let mut none = Faults::new(0);

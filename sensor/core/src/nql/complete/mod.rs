@@ -41,7 +41,9 @@ pub fn check(text: &str, options: &Options<'_>) -> Checked {
     let query: Query = parse::parse(text, options, &mut faults);
     let _ = check::check(query.as_ref(), options, &mut faults);
     let ok = !faults.has_errors();
-    let parts = scan::scan(text).parts;
+    // What is too long for the parser is not looked through either.
+    let is_read = text.len() <= options.limits.query_bytes;
+    let parts = if is_read { scan::scan(text).parts } else { Vec::new() };
     let mut fields: Vec<String> = Vec::new();
     for part in parts.iter().filter(|part| part.kind == PartKind::Field) {
         let name = text[part.span.clone()].to_ascii_lowercase();
@@ -76,6 +78,9 @@ pub fn complete(
     values: &dyn Values,
 ) -> Completion {
     let before = &text[..cursor];
+    if before.len() > options.limits.query_bytes {
+        return Completion { span: cursor..cursor, offers: Vec::new() };
+    }
     let scan = scan::scan(before);
     let is_typed = |part: &&Part| part.span.end == cursor && part.kind.is_word();
     let (start, expects) = match scan.parts.last().filter(is_typed) {

@@ -129,6 +129,23 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
+    /// Whether a whole word comes next, in whatever case. Looks no further than its end: where a text has no space, each place would look
+    /// through all of it.
+    fn is_word(&self, word: &str) -> bool {
+        let rest = self.cursor.rest();
+        let is_it = rest.get(..word.len()).is_some_and(|own| own.eq_ignore_ascii_case(word));
+        let ends = |next: char| next.is_whitespace() || matches!(next, '(' | ')');
+        is_it && rest[word.len()..].chars().next().is_none_or(ends)
+    }
+
+    /// As the cursor's, without looking further than need be.
+    fn peek_connective(&self) -> Option<(Connective, usize)> {
+        let rest = self.cursor.rest();
+        let symbol = ["&&", "||"].into_iter().find(|symbol| rest.starts_with(symbol));
+        let word = symbol.or_else(|| ["and", "or"].into_iter().find(|word| self.is_word(word)))?;
+        Connective::read(word).map(|connective| (connective, word.len()))
+    }
+
     fn push(&mut self, span: Range<usize>, kind: PartKind) {
         self.parts.push(Part { span, kind });
     }
@@ -168,19 +185,20 @@ impl Scanner<'_> {
     }
 
     fn condition(&mut self, next: char) {
-        let word = self.cursor.peek_word();
+        let is_operator_of_values =
+            ["!=", "!~"].iter().any(|own| self.cursor.rest().starts_with(own));
         match next {
             '(' => {
                 self.levels.push(None);
                 self.take(1, PartKind::Parenthesis);
             }
             ')' => self.close(),
-            '!' if !word.starts_with("!=") && !word.starts_with("!~") => {
+            '!' if !is_operator_of_values => {
                 self.take(1, PartKind::Connective);
             }
-            _ if word.eq_ignore_ascii_case("not") => self.take(word.len(), PartKind::Connective),
+            _ if self.is_word("not") => self.take(3, PartKind::Connective),
             _ => {
-                if let Some((_, length)) = self.cursor.peek_connective() {
+                if let Some((_, length)) = self.peek_connective() {
                     self.take(length, PartKind::Connective);
                     return;
                 }
@@ -221,7 +239,7 @@ impl Scanner<'_> {
             return;
         }
         let word = self.cursor.peek_word();
-        if self.cursor.peek_connective().is_some() || word.is_empty() {
+        if self.peek_connective().is_some() || word.is_empty() {
             // Its operator and value are missing.
             return self.after();
         }
@@ -254,7 +272,7 @@ impl Scanner<'_> {
                 return;
             }
             _ => {
-                if self.cursor.peek_connective().is_some() || next == ')' {
+                if self.peek_connective().is_some() || next == ')' {
                     return self.after();
                 }
                 self.word(false);
@@ -331,7 +349,7 @@ impl Scanner<'_> {
         if next == ')' {
             return self.close();
         }
-        if let Some((connective, length)) = self.cursor.peek_connective() {
+        if let Some((connective, length)) = self.peek_connective() {
             if let Some(level) = self.levels.last_mut() {
                 level.get_or_insert(connective);
             }

@@ -156,6 +156,16 @@ fn every_offer_for_a_sound_query_can_go_on() {
     }
 }
 
+#[test]
+fn what_is_too_long_has_no_parts() {
+    let lists = lists();
+    let options = Options::new(&lists);
+    let text = "a==1&&".repeat(1 + options.limits.query_bytes / 6);
+    let checked = check(&text, &options);
+    assert_eq!((checked.ok, checked.parts.len(), checked.fields.len()), (false, 0, 0));
+    assert_eq!(complete(&text, text.len(), &options, &Known).offers, []);
+}
+
 proptest! {
     /// Whatever is typed, parts are in order, and completion ends.
     #[test]
