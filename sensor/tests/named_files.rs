@@ -165,6 +165,21 @@ const TABLE: &[(&str, &str, Use)] = &[
         NO_KEY,
     ),
     (
+        "console.token_file",
+        "[console]\nenabled = true\nlisten = '127.0.0.1:PORT'\ntoken_file = 'FILE'",
+        Read(b"\n", "it contains no token"),
+    ),
+    (
+        "console.certificate",
+        "[console]\nenabled = true\nlisten = '127.0.0.1:PORT'\ncertificate = 'FILE'\nkey = 'OWN.key'",
+        NO_CERTIFICATE,
+    ),
+    (
+        "console.key",
+        "[console]\nenabled = true\nlisten = '127.0.0.1:PORT'\ncertificate = 'OWN'\nkey = 'FILE'",
+        NO_KEY,
+    ),
+    (
         "ingest.certificate",
         "[ingest]\nlisten = '127.0.0.1:PORT'\ncertificate = 'FILE'\nkey = 'OWN.key'",
         NO_CERTIFICATE,

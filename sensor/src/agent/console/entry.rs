@@ -8,7 +8,15 @@ use sensor_core::sync::Unpoisoned as _;
 
 use crate::agent::web::token;
 
-use crate::agent::{config::console::ConsoleConfig, web::token::TokenFile};
+use tokio_rustls::TlsAcceptor;
+
+use crate::agent::{
+    config::console::ConsoleConfig,
+    web::{
+        endpoint::{self, EndpointError},
+        token::TokenFile,
+    },
+};
 
 /// The key of the token.
 const TOKEN: &str = "console.token_file";
@@ -102,6 +110,25 @@ fn secret() -> Result<String, NoRandom> {
 /// The token of programs, where there is one.
 pub fn token(config: &ConsoleConfig) -> Option<TokenFile> {
     config.token_file.clone().map(|file| TokenFile::new(file, TOKEN))
+}
+
+/// Reads the files of the console, and starts nothing.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn check(config: &ConsoleConfig) -> Result<(), EndpointError> {
+    guards(config).map(|_| ())
+}
+
+/// The same, with what TLS needs.
+///
+/// # Errors
+/// When one cannot be used.
+pub fn guards(config: &ConsoleConfig) -> Result<Option<TlsAcceptor>, EndpointError> {
+    if let Some(token) = token(config) {
+        token.read()?;
+    }
+    Ok(config.tls.as_ref().map(endpoint::acceptor).transpose()?)
 }
 
 #[cfg(test)]

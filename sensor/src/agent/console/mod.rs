@@ -66,24 +66,9 @@ pub struct Opened {
 /// An address, a certificate, a key or a token that cannot be used.
 pub fn open(config: &Config) -> Result<Option<Opened>, EndpointError> {
     let Some(config) = &config.console else { return Ok(None) };
-    let tls = guards(config)?;
+    let tls = entry::guards(config)?;
     let listener = endpoint::listen(config.address, LISTEN)?;
     Ok(Some(Opened { listener, tls, config: config.clone() }))
-}
-
-/// Reads the files of the console, and starts nothing.
-///
-/// # Errors
-/// When one cannot be used.
-pub fn check(config: &ConsoleConfig) -> Result<(), EndpointError> {
-    guards(config).map(|_| ())
-}
-
-fn guards(config: &ConsoleConfig) -> Result<Option<TlsAcceptor>, EndpointError> {
-    if let Some(token) = entry::token(config) {
-        token.read()?;
-    }
-    Ok(config.tls.as_ref().map(endpoint::acceptor).transpose()?)
 }
 
 /// The thread that answers.

@@ -13,6 +13,7 @@ use crate::{
     agent::{
         cloud::follow::store,
         config::{Config, cloud::Place, control::ControlConfig},
+        console::entry,
         control::{self, endpoint},
         ingest,
         mode::Mode,
@@ -103,6 +104,11 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
         let files: Vec<_> = metrics.token_file.iter().chain(tls).cloned().collect();
         usable(&files, || told(endpoint::check(metrics), EndpointError::file))
     });
+    let console = config.console.iter().map(|console| {
+        let tls = console.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+        let files: Vec<_> = console.token_file.iter().chain(tls).cloned().collect();
+        usable(&files, || told(entry::check(console), EndpointError::file))
+    });
     let pushed = config.clouds.iter().filter_map(|cloud| match &cloud.place {
         Place::Push(push) => Some(push),
         _ => None,
@@ -147,6 +153,7 @@ fn read(config: &Config) -> impl Iterator<Item = Finding> {
     collectors
         .chain(listeners)
         .chain(metrics)
+        .chain(console)
         .chain([ingest])
         .chain(outputs)
         .chain(tables)
