@@ -1,8 +1,12 @@
 //! What of the agent is told: of its configuration, and of snapshots of its figures.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
-use sensor_core::{flow::profile::Profile, policy::model::Policy};
+use sensor_core::{flow::profile::Profile, policy::model::Policy, sync::Unpoisoned as _};
 
 use sensor_wire::ledger::Skipped;
 
@@ -13,6 +17,7 @@ use crate::{
         plant::Plant,
         status::Status,
     },
+    clock,
     console::{
         agent::{About, Agent, Fared, Label, Loss, NamedSource, Rates, Source, Stage, Standing},
         value::Count,
@@ -24,7 +29,14 @@ pub struct Looker {
     plant: Arc<Plant>,
     observer: Arc<Observer>,
     without_self: String,
+    /// The policies, and when they were asked for, nanoseconds of a clock that never goes back.
+    policies: Mutex<Option<(u64, Policies)>>,
 }
+
+type Policies = Vec<Arc<Policy>>;
+
+/// How long policies are remembered, nanoseconds: the engine stands still while it is asked for them.
+const REMEMBERED: u64 = 5_000_000_000;
 
 impl Looker {
     /// At this one.
@@ -34,7 +46,8 @@ impl Looker {
         plant: Arc<Plant>,
         observer: Arc<Observer>,
     ) -> Self {
-        Self { plant, observer, without_self: without_self(console, config) }
+        let without_self = without_self(console, config);
+        Self { plant, observer, without_self, policies: Mutex::default() }
     }
 }
 
@@ -71,8 +84,17 @@ impl Agent for Looker {
         }
     }
 
-    fn policies(&self) -> Vec<Arc<Policy>> {
-        self.plant.policies()
+    fn policies(&self) -> Policies {
+        let now = clock::monotonic();
+        let mut known = self.policies.lock().unpoisoned();
+        match &*known {
+            Some((at, policies)) if now.saturating_sub(*at) < REMEMBERED => policies.clone(),
+            _ => {
+                let policies = self.plant.policies();
+                *known = Some((now, policies.clone()));
+                policies
+            }
+        }
     }
 
     fn profile(&self, address: IpAddr) -> Profile {

@@ -134,16 +134,20 @@ async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 }
 
 async fn meta_(State(served): State<Served>) -> Response {
-    told(Ok(meta::ask(&served.0.desk, served.now())))
+    let now = served.now();
+    told(take(&served, move |desk| Ok(meta::ask(desk, now))).await)
 }
 
 async fn policies_(State(served): State<Served>) -> Response {
-    told(Ok(policies::ask(&served.0.desk)))
+    told(take(&served, |desk| Ok(policies::ask(desk))).await)
 }
 
 async fn sources(State(served): State<Served>) -> Response {
-    let Standing { sources, losses, .. } = served.0.desk.agent.standing();
-    told(Ok(Sources { sources, losses }))
+    let ask = |desk: &Desk| {
+        let Standing { sources, losses, .. } = desk.agent.standing();
+        Ok(Sources { sources, losses })
+    };
+    told(take(&served, ask).await)
 }
 
 type Parameters<T> = Result<Query<T>, QueryRejection>;
